@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Installs what is missing, builds, and runs every test:
+#   unit tests          release, asan (with ubsan) and tsan builds
+#   end-to-end tests    release build, each kind of pool; some in asan, too
+# The last line is the count.  docs/TESTING.md says how to run less.
+set -eu -o pipefail
+cd "$(dirname "$0")"
+
+presets=(release asan tsan)
+jobs=$(nproc)
+passed=0
+failed=0
+skipped=0
+
+finish() {
+	echo
+	echo "took $SECONDS s"
+	if [ "$skipped" = 0 ]; then
+		echo "$passed passed, $failed failed"
+	else
+		echo "$passed passed, $failed failed, $skipped skipped"
+	fi
+	[ "$failed" = 0 ] && [ "$passed" != 0 ]
+}
+
+# build PRESET - shows what was said only if it failed
+build() {
+	local log=build/$1.log
+
+	echo "building $1"
+	mkdir -p build
+	if cmake --preset "$1" >"$log" 2>&1 &&
+		cmake --build --preset "$1" --parallel "$jobs" >>"$log" 2>&1
+	then
+		return
+	fi
+	cat "$log"
+	echo "test.sh: $1 does not build; see above" >&2
+	failed=$((failed + 1))
+	finish
+	exit 1
+}
+
+# number ATTRIBUTE FILE - of the test suite in a JUnit file
+number() {
+	sed -n "s/^.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$2" | head -n 1
+}
+
+# Which tests of a JUnit file were skipped, and what they say about it.
+show_skips() {
+	awk '
+	/<testcase / {
+		name = $0
+		sub(/.* name="/, "", name)
+		sub(/".*/, "", name)
+		was_skipped = 0
+	}
+	/<skipped/ { was_skipped = 1 }
+	was_skipped && /SKIP: / {
+		sub(/.*SKIP: /, "")
+		sub(/<.*/, "")
+		print "skipped: " name ": " $0
+	}' "$1"
+}
+
+# run_tests PRESET LABEL - and add to the count
+run_tests() {
+	local junit=$PWD/build/$1-$2.xml tests fails skips status=0
+
+	echo
+	echo "=== $2 tests, $1 build"
+	rm -f "$junit"
+	ctest --test-dir "build/$1" -L "^$2\$" --parallel "$jobs" \
+		--output-on-failure --output-junit "$junit" || status=$?
+	if [ ! -s "$junit" ]; then
+		# Nothing was run: not even one test is an error of its own.
+		[ "$status" = 0 ] || failed=$((failed + 1))
+		return
+	fi
+	tests=$(number tests "$junit")
+	fails=$(number failures "$junit")
+	skips=$(number skipped "$junit")
+	show_skips "$junit"
+	passed=$((passed + tests - fails - skips))
+	failed=$((failed + fails))
+	skipped=$((skipped + skips))
+	# A failure that the numbers do not know of must not go unseen.
+	if [ "$status" != 0 ] && [ "$fails" = 0 ]; then
+		failed=$((failed + 1))
+	fi
+}
+
+./install-deps.sh
+for preset in "${presets[@]}"; do
+	build "$preset"
+done
+for preset in "${presets[@]}"; do
+	run_tests "$preset" unit
+done
+run_tests release e2e
+run_tests asan e2e-asan
+finish
