@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "space/space.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "format/csum.h"
+#include "space/bitmap.h"
+
+/*
+ * struct group - zeroes are its initial state, the mutex included, so that an
+ * array of them costs only what is touched.
+ */
+struct group {
+	pthread_mutex_t lock;
+	uint64_t *bits; /* lock: BITMAP_WORDS words, NULL until it is used */
+	bool damaged; /* lock */
+};
+
+/* A group's hint before anybody has looked. */
+#define HINT_UNKNOWN 0xffffu
+
+/* Groups that one allocation looks into before it takes what it has seen. */
+#define GROUPS_TO_TRY 16u
+
+struct space {
+	struct journal *j;
+	struct pool *pool;
+	uint64_t groups_start;
+	uint64_t groups;
+	uint64_t total_blocks;
+	uint64_t reserve; /* blocks kept for deleting */
+	struct group *group;
+	/* Of each group, negated, an upper bound of its longest run of free blocks. */
+	_Atomic uint16_t *hint;
+	_Atomic int64_t available; /* free and not reserved */
+	_Atomic int64_t pending;
+	void (*on_free)(void *arg, uint64_t first, uint64_t count);
+	void *on_free_arg;
+};
+
+/* struct claim - blocks taken from or given back by a transaction */
+struct claim {
+	struct tx_hook hook;
+	struct journal_waiter waiter;
+	struct space *sp;
+	uint64_t first; /* all in one group */
+	uint32_t count;
+};
+
+int space_open(struct journal *j, struct space **out)
+{
+	const struct pinfs_super *sb = journal_super(j);
+	struct space *sp = calloc(1, sizeof(*sp));
+	struct journal_counts counts;
+
+	if (!sp)
+		return -ENOMEM;
+	sp->j = j;
+	sp->pool = journal_pool(j);
+	sp->groups_start = le64_to_cpu(sb->groups_start);
+	sp->groups = le64_to_cpu(sb->groups);
+	sp->total_blocks = le64_to_cpu(sb->total_blocks);
+	sp->reserve = max_u64(32, min_u64(sp->total_blocks / 200, 2048));
+	journal_counts(j, &counts);
+	atomic_init(&sp->available, counts.free_blocks);
+	sp->group = calloc(sp->groups, sizeof(*sp->group));
+	sp->hint = calloc(sp->groups, sizeof(*sp->hint));
+	if (!sp->group || !sp->hint) {
+		space_close(sp);
+		return -ENOMEM;
+	}
+	*out = sp;
+	return 0;
+}
+
+void space_close(struct space *sp)
+{
+	if (!sp)
+		return;
+	for (uint64_t g = 0; sp->group && g < sp->groups; g++)
+		free(sp->group[g].bits);
+	free(sp->group);
+	free(sp->hint);
+	free(sp);
+}
+
+void space_on_free(struct space *sp,
+		   void (*fn)(void *arg, uint64_t first, uint64_t count),
+		   void *arg)
+{
+	sp->on_free = fn;
+	sp->on_free_arg = arg;
+}
+
+uint64_t space_available(struct space *sp)
+{
+	int64_t n = atomic_load(&sp->available) - (int64_t)sp->reserve;
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+uint64_t space_pending(struct space *sp)
+{
+	int64_t n = atomic_load(&sp->pending);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+/* --- groups ---------------------------------------------------------------- */
+
+/* Hints are stored negated, so that the zeroes of a new array mean "unknown". */
+static uint32_t hint_get(const struct space *sp, uint64_t g)
+{
+	return HINT_UNKNOWN -
+	       atomic_load_explicit(&sp->hint[g], memory_order_relaxed);
+}
+
+static void hint_set(struct space *sp, uint64_t g, uint32_t longest)
+{
+	atomic_store_explicit(&sp->hint[g], (uint16_t)(HINT_UNKNOWN - longest),
+			      memory_order_relaxed);
+}
+
+static uint64_t group_first(uint64_t g)
+{
+	return g * PINFS_GROUP_BLOCKS;
+}
+
+/* group_load - have the group's bits in memory; lock is held */
+static int group_load(struct space *sp, uint64_t g)
+{
+	const struct pinfs_bitmap *b;
+	struct group *grp = &sp->group[g];
+	const char *why;
+	int err;
+
+	if (grp->bits)
+		return 0;
+	if (grp->damaged)
+		return -EUCLEAN;
+	/*
+	 * Home is up to date here: bits have changed since the mount only in
+	 * groups that are in memory.
+	 */
+	b = (const void *)(sp->pool->base +
+			   ((sp->groups_start + g) << PINFS_BLOCK_SHIFT));
+	err = format_bitmap_verify(b, PINFS_MAGIC_GROUP, g,
+				   sp->groups_start + g,
+				   le64_to_cpu(journal_super(sp->j)->csum_seed),
+				   &why);
+	if (err) {
+		grp->damaged = true;
+		hint_set(sp, g, 0);
+		log_error("%s: bitmap of group %llu: %s; its free blocks are "
+			  "not used: unmount and run fsck.pinfs",
+			  sp->pool->path, (unsigned long long)g, why);
+		return err;
+	}
+	grp->bits = malloc(BITMAP_WORDS * sizeof(*grp->bits));
+	if (!grp->bits)
+		return -ENOMEM;
+	bitmap_load(grp->bits, b);
+	return 0;
+}
+
+static void group_release(struct space *sp, uint64_t first, uint32_t count)
+{
+	uint64_t g = first / PINFS_GROUP_BLOCKS;
+	struct group *grp = &sp->group[g];
+
+	pthread_mutex_lock(&grp->lock);
+	assert(bitmap_all_set(grp->bits, (uint32_t)(first - group_first(g)),
+			      count));
+	bitmap_clear(grp->bits, (uint32_t)(first - group_first(g)), count);
+	hint_set(sp, g, HINT_UNKNOWN);
+	pthread_mutex_unlock(&grp->lock);
+	atomic_fetch_add(&sp->available, count);
+}
+
+/* run_at_goal - what continues at from, if that is worth taking */
+static struct bitmap_run run_at_goal(const uint64_t *bits, uint32_t from,
+				     uint32_t want)
+{
+	const uint32_t worth = 64;
+	struct bitmap_run run = { from, 0 };
+	uint32_t end;
+
+	if (from == 0 || bitmap_next_clear(bits, from) != from)
+		return run;
+	end = bitmap_next_set(bits, from);
+	if (end - from >= want || end - from >= worth)
+		run.count = end - from < want ? end - from : want;
+	return run;
+}
+
+/* group_search - the best run of the group for want; lock is held */
+static struct bitmap_run group_search(const uint64_t *bits, uint32_t from,
+				      uint32_t want, unsigned int flags)
+{
+	struct bitmap_run run = { 0, 0 }, other;
+
+	if (want >= PINFS_CHUNK_BLOCKS || flags & SPACE_ALIGN) {
+		run = bitmap_find_chunks(bits, from, want);
+		if (run.count == 0 && from > 0)
+			run = bitmap_find_chunks(bits, 0, want);
+		if (run.count > 0)
+			return run;
+	}
+	run = bitmap_find_run(bits, from, want);
+	if (run.count == want || from == 0)
+		return run;
+	other = bitmap_find_run(bits, 0, want);
+	return other.count > run.count ? other : run;
+}
+
+/*
+ * group_take - take the best run of group g for want if it continues at from or
+ * has at least @atleast blocks; 0 with count 0 if there is none
+ */
+static int group_take(struct space *sp, uint64_t g, uint32_t from,
+		      uint32_t want, uint32_t atleast, unsigned int flags,
+		      struct space_run *out)
+{
+	struct group *grp = &sp->group[g];
+	struct bitmap_run run;
+	int err;
+
+	out->count = 0;
+	pthread_mutex_lock(&grp->lock);
+	err = group_load(sp, g);
+	if (err)
+		goto out_unlock;
+	run = run_at_goal(grp->bits, from, want);
+	if (run.count == 0) {
+		run = group_search(grp->bits, from, want, flags);
+		if (run.count < want && run.count < PINFS_CHUNK_BLOCKS)
+			hint_set(sp, g, run.count);
+		if (run.count == 0 || run.count < atleast)
+			goto out_unlock;
+	}
+	bitmap_set(grp->bits, run.first, run.count);
+	out->first = group_first(g) + run.first;
+	out->count = run.count;
+out_unlock:
+	pthread_mutex_unlock(&grp->lock);
+	return err == -EUCLEAN ? 0 : err;
+}
+
+/* --- allocation --------------------------------------------------------------- */
+
+/* account - take up to want from the counter; 0 if there is nothing to take */
+static uint64_t account(struct space *sp, uint64_t want, unsigned int flags)
+{
+	int64_t keep = flags & SPACE_RESERVE ? 0 : (int64_t)sp->reserve;
+	int64_t now = atomic_load(&sp->available), take;
+
+	do {
+		take = now - keep < (int64_t)want ? now - keep : (int64_t)want;
+		if (take <= 0 || (flags & SPACE_EXACT && take < (int64_t)want))
+			return 0;
+	} while (!atomic_compare_exchange_weak(&sp->available, &now,
+					       now - take));
+	return (uint64_t)take;
+}
+
+/* start_of - where a search begins: at the goal, or where this thread was */
+static uint64_t start_of(struct space *sp, uint64_t goal)
+{
+	static _Atomic uint64_t threads;
+	static _Thread_local uint64_t own;
+
+	if (goal > 0 && goal < sp->total_blocks)
+		return goal;
+	if (own == 0)
+		own = atomic_fetch_add(&threads, 1) + 1;
+	return group_first((own - 1) * (sp->groups / 16 + 1) % sp->groups);
+}
+
+/*
+ * search - take a run of want blocks, or the best of the first groups that can
+ * have any
+ *
+ * A first pass asks for all of want from up to GROUPS_TO_TRY groups; hints keep
+ * it away from those that can't have it, so that a nearly full pool costs
+ * little more than an empty one. The second takes whatever there is.
+ */
+static int search(struct space *sp, uint64_t start, uint32_t want,
+		  unsigned int flags, struct space_run *out)
+{
+	uint64_t g0 = start / PINFS_GROUP_BLOCKS, tried = 0;
+	uint32_t atleast = want;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (uint64_t i = 0; i < sp->groups; i++) {
+			uint64_t g = (g0 + i) % sp->groups;
+			uint32_t from =
+				i ? 0 : (uint32_t)(start % PINFS_GROUP_BLOCKS);
+			int err;
+
+			if (hint_get(sp, g) < atleast)
+				continue;
+			err = group_take(sp, g, from, want, atleast, flags,
+					 out);
+			if (err || out->count)
+				return err;
+			if (pass == 0 && ++tried == GROUPS_TO_TRY)
+				break;
+		}
+		if (flags & SPACE_EXACT)
+			break;
+		atleast = 1;
+	}
+	return -ENOSPC;
+}
+
+static void alloc_ended(struct tx_hook *hook, bool committed)
+{
+	struct claim *c = container_of(hook, struct claim, hook);
+
+	if (!committed)
+		group_release(c->sp, c->first, c->count);
+	free(c);
+}
+
+static struct claim *claim_new(struct space *sp, uint64_t first, uint64_t count,
+			       void (*fn)(struct tx_hook *, bool))
+{
+	struct claim *c = malloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->sp = sp;
+	c->first = first;
+	c->count = (uint32_t)count;
+	c->hook.fn = fn;
+	return c;
+}
+
+/* note_alloc - the run belongs to tx from here on */
+static int note_alloc(struct space *sp, struct tx *tx,
+		      const struct space_run *run)
+{
+	uint64_t g = run->first / PINFS_GROUP_BLOCKS;
+	struct claim *c = claim_new(sp, run->first, run->count, alloc_ended);
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	err = tx_set_bits(tx, sp->groups_start + g,
+			  (uint32_t)(run->first - group_first(g)),
+			  (uint32_t)run->count);
+	if (err) {
+		free(c);
+		return err;
+	}
+	tx_on_end(tx, &c->hook);
+	tx_count(tx, -(int64_t)run->count, 0);
+	return 0;
+}
+
+int space_alloc(struct space *sp, struct tx *tx, uint64_t goal, uint64_t want,
+		unsigned int flags, struct space_run *out)
+{
+	uint64_t most = min_u64(want, PINFS_GROUP_BLOCKS);
+	uint64_t taken;
+	int err;
+
+	if (flags & SPACE_EXACT && want > most)
+		return -ENOSPC;
+	taken = account(sp, most, flags);
+	if (taken == 0)
+		return -ENOSPC;
+	err = search(sp, start_of(sp, goal), (uint32_t)taken, flags, out);
+	if (err)
+		goto err_account;
+	atomic_fetch_add(&sp->available, (int64_t)(taken - out->count));
+	err = pool_back(sp->pool, out->first << PINFS_BLOCK_SHIFT,
+			out->count << PINFS_BLOCK_SHIFT);
+	if (!err)
+		err = note_alloc(sp, tx, out);
+	if (err)
+		group_release(sp, out->first, (uint32_t)out->count);
+	return err;
+
+err_account:
+	atomic_fetch_add(&sp->available, (int64_t)taken);
+	return err;
+}
+
+/* --- freeing ---------------------------------------------------------------- */
+
+static void free_is_home(struct journal_waiter *w)
+{
+	struct claim *c = container_of(w, struct claim, waiter);
+
+	atomic_fetch_sub(&c->sp->pending, c->count);
+	group_release(c->sp, c->first, c->count);
+	free(c);
+}
+
+static void free_ended(struct tx_hook *hook, bool committed)
+{
+	struct claim *c = container_of(hook, struct claim, hook);
+
+	if (!committed) {
+		free(c);
+		return;
+	}
+	atomic_fetch_add(&c->sp->pending, c->count);
+	c->waiter.fn = free_is_home;
+	journal_when_home(c->sp->j, &c->waiter);
+}
+
+static int check_in_use(struct space *sp, uint64_t first, uint32_t count)
+{
+	uint64_t g = first / PINFS_GROUP_BLOCKS;
+	struct group *grp = &sp->group[g];
+	int err;
+
+	pthread_mutex_lock(&grp->lock);
+	err = group_load(sp, g);
+	if (!err && !bitmap_all_set(grp->bits,
+				    (uint32_t)(first - group_first(g)), count))
+		err = -EUCLEAN;
+	pthread_mutex_unlock(&grp->lock);
+	return err;
+}
+
+/* free_in_group - all of it lies in one group */
+static int free_in_group(struct space *sp, struct tx *tx, uint64_t first,
+			 uint64_t count)
+{
+	uint64_t g = first / PINFS_GROUP_BLOCKS;
+	struct claim *c;
+	int err = check_in_use(sp, first, (uint32_t)count);
+
+	if (err) {
+		log_error("%s: blocks %llu to %llu are to be freed, but not in "
+			  "use: unmount and run fsck.pinfs",
+			  sp->pool->path, (unsigned long long)first,
+			  (unsigned long long)(first + count - 1));
+		return err;
+	}
+	c = claim_new(sp, first, count, free_ended);
+	if (!c)
+		return -ENOMEM;
+	err = tx_clear_bits(tx, sp->groups_start + g,
+			    (uint32_t)(first - group_first(g)),
+			    (uint32_t)count);
+	if (err) {
+		free(c);
+		return err;
+	}
+	tx_on_end(tx, &c->hook);
+	tx_count(tx, (int64_t)count, 0);
+	return 0;
+}
+
+int space_free(struct space *sp, struct tx *tx, uint64_t first, uint64_t count)
+{
+	int err = 0;
+
+	if (first >= sp->total_blocks || count > sp->total_blocks - first)
+		return -EUCLEAN;
+	if (sp->on_free)
+		sp->on_free(sp->on_free_arg, first, count);
+	while (count > 0 && !err) {
+		uint64_t left = PINFS_GROUP_BLOCKS - first % PINFS_GROUP_BLOCKS;
+		uint64_t n = min_u64(count, left);
+
+		err = free_in_group(sp, tx, first, n);
+		first += n;
+		count -= n;
+	}
+	return err;
+}
