@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * A change that fits one transaction is one. Another begins with a transaction
+ * that cuts the extents at the boundaries, sets the size, notes the intent in
+ * the inode and puts the inode on an orphan list; then come steps, each a
+ * transaction that also moves the intent's cursor. Only the first can run out
+ * of space: removing, moving and marking whole extents needs no new blocks.
+ */
+#include "inode/change.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "inode/extent.h"
+#include "pool/persist.h"
+
+/* Extents of one transaction, and of a change that needs no intent. */
+#define STEP_BUDGET 128u
+
+/* --- steps ------------------------------------------------------------------- */
+
+static int collapse_step(struct inode *ip, struct tx *tx,
+			 struct pinfs_intent *in, unsigned int *budget)
+{
+	uint64_t first = le64_to_cpu(in->first), count = le64_to_cpu(in->count);
+	uint64_t cursor = le64_to_cpu(in->cursor);
+	int err;
+
+	if (cursor == 0) {
+		err = extent_remove(ip, tx, first, first + count, budget);
+		if (err)
+			return err;
+		cursor = first + count;
+	}
+	err = extent_shift_down(ip, tx, &cursor, count, budget);
+	in->cursor = cpu_to_le64(cursor);
+	return err;
+}
+
+static int insert_step(struct inode *ip, struct tx *tx, struct pinfs_intent *in,
+		       unsigned int *budget)
+{
+	uint64_t cursor = le64_to_cpu(in->cursor);
+	int err;
+
+	if (cursor == 0)
+		cursor = EXTENT_END;
+	err = extent_shift_up(ip, tx, le64_to_cpu(in->first), &cursor,
+			      le64_to_cpu(in->count), budget);
+	in->cursor = cpu_to_le64(cursor);
+	return err;
+}
+
+static int unwrite_step(struct inode *ip, struct tx *tx,
+			struct pinfs_intent *in, unsigned int *budget)
+{
+	uint64_t first = le64_to_cpu(in->first), count = le64_to_cpu(in->count);
+	uint64_t cursor = max_u64(le64_to_cpu(in->cursor), first);
+	int err;
+
+	err = extent_mark(ip, tx, &cursor, first + count, true, budget);
+	in->cursor = cpu_to_le64(cursor);
+	return err;
+}
+
+/* step - go on with the intent; -EAGAIN when the budget is used up */
+static int step(struct inode *ip, struct tx *tx, struct pinfs_intent *in,
+		unsigned int *budget)
+{
+	uint64_t first = le64_to_cpu(in->first), count = le64_to_cpu(in->count);
+
+	switch (le32_to_cpu(in->op)) {
+	case PINFS_INTENT_NONE:
+		return 0;
+	case PINFS_INTENT_REMOVE:
+		return extent_remove(ip, tx, first, first + count, budget);
+	case PINFS_INTENT_COLLAPSE:
+		return collapse_step(ip, tx, in, budget);
+	case PINFS_INTENT_INSERT:
+		return insert_step(ip, tx, in, budget);
+	case PINFS_INTENT_UNWRITE:
+		return unwrite_step(ip, tx, in, budget);
+	default:
+		return -EUCLEAN;
+	}
+}
+
+/* end_intent - the change is complete */
+static int end_intent(struct inode *ip, struct tx *tx)
+{
+	struct pinfs_inode *di = inode_edit(ip, tx);
+
+	if (!di)
+		return -ENOMEM;
+	memset(&di->intent, 0, sizeof(di->intent));
+	if (le32_to_cpu(di->nlink) > 0)
+		return orphan_remove(ip, tx);
+	return 0;
+}
+
+static int finish_step(struct inode *ip)
+{
+	unsigned int budget = STEP_BUDGET;
+	struct tx *tx = tx_begin(ip->vol->journal);
+	struct pinfs_intent in;
+	struct pinfs_inode *di;
+	int err, more = 0;
+
+	if (!tx)
+		return -ENOMEM;
+	in = inode_read(ip, tx)->intent;
+	err = step(ip, tx, &in, &budget);
+	if (err == -EAGAIN) {
+		more = -EAGAIN;
+		di = inode_edit(ip, tx);
+		err = di ? 0 : -ENOMEM;
+		if (di)
+			di->intent = in;
+	} else if (!err) {
+		err = end_intent(ip, tx);
+	}
+	if (err) {
+		tx_abort(tx);
+		return err;
+	}
+	err = tx_commit(tx);
+	return err ? err : more;
+}
+
+int inode_finish_intent(struct inode *ip)
+{
+	int err;
+
+	do {
+		unsigned int guard = journal_enter(ip->vol->journal);
+
+		err = finish_step(ip);
+		journal_leave(ip->vol->journal, guard);
+	} while (err == -EAGAIN);
+	if (err)
+		log_error("%s: inode %llu: finishing a change of its layout: "
+			  "%s; the next mount tries again",
+			  ip->vol->pool->path, (unsigned long long)ip->ino,
+			  strerror(-err));
+	return err;
+}
+
+/* --- the first transaction ------------------------------------------------------- */
+
+/*
+ * zero_edge - a part of a block becomes zero, by a copy that takes its place
+ *
+ * In place it could be half done after a crash. The copy may come from the
+ * reserve: punching must work on a full pool (S6).
+ */
+static int zero_edge(struct inode *ip, struct tx *tx,
+		     const struct inode_edge *edge)
+{
+	struct volume *vol = ip->vol;
+	unsigned int budget = 1;
+	struct space_run run;
+	struct extent e;
+	uint8_t copy[PINFS_BLOCK_SIZE];
+	int err = extent_find(ip, tx, edge->lblk, &e);
+
+	if (err || !extent_is_data(&e))
+		return err;
+	err = space_alloc(vol->space, tx, e.pblk, 1, SPACE_RESERVE, &run);
+	if (err)
+		return err;
+	memcpy(copy, volume_block(vol, e.pblk), sizeof(copy));
+	memset(copy + edge->from, 0, edge->to - edge->from);
+	persist_copy_flush(vol->pool, volume_block(vol, run.first), copy,
+			   sizeof(copy));
+	err = extent_cut(ip, tx, edge->lblk + 1);
+	if (!err)
+		err = extent_remove(ip, tx, edge->lblk, edge->lblk + 1,
+				    &budget);
+	e = (struct extent){ .lblk = edge->lblk, .pblk = run.first, .len = 1 };
+	return err ? err : extent_add(ip, tx, &e);
+}
+
+static int apply_attributes(struct inode *ip, struct tx *tx,
+			    const struct inode_change *ch)
+{
+	struct pinfs_inode *di = inode_edit(ip, tx);
+
+	if (!di)
+		return -ENOMEM;
+	if (ch->set_size)
+		di->size = cpu_to_le64(ch->size);
+	di->mode = cpu_to_le32(le32_to_cpu(di->mode) & ~ch->clear_mode);
+	return inode_touch(ip, tx, ch->touch);
+}
+
+static int cut_boundaries(struct inode *ip, struct tx *tx,
+			  const struct inode_change *ch)
+{
+	int err = 0;
+
+	if (ch->op == PINFS_INTENT_NONE)
+		return 0;
+	err = extent_cut(ip, tx, ch->first);
+	if (!err && ch->op != PINFS_INTENT_INSERT)
+		err = extent_cut(ip, tx, ch->first + ch->count);
+	return err;
+}
+
+/* is_small - so few extents that one transaction does it? */
+static bool is_small(struct inode *ip, struct tx *tx,
+		     const struct inode_change *ch, int *err)
+{
+	uint64_t end = ch->first + ch->count;
+
+	*err = 0;
+	if (ch->op == PINFS_INTENT_NONE)
+		return true;
+	if (ch->op == PINFS_INTENT_COLLAPSE || ch->op == PINFS_INTENT_INSERT)
+		end = EXTENT_END;
+	return extent_count_upto(ip, tx, ch->first, end, STEP_BUDGET, err) <
+	       STEP_BUDGET;
+}
+
+static struct pinfs_intent intent_of(const struct inode_change *ch)
+{
+	return (struct pinfs_intent){
+		.op = cpu_to_le32(ch->op),
+		.first = cpu_to_le64(ch->first),
+		.count = cpu_to_le64(ch->count),
+	};
+}
+
+/* note_intent - for the steps to come, and for recovery */
+static int note_intent(struct inode *ip, struct tx *tx,
+		       const struct inode_change *ch)
+{
+	struct pinfs_inode *di = inode_edit(ip, tx);
+
+	if (!di)
+		return -ENOMEM;
+	di->intent = intent_of(ch);
+	return orphan_is_on_list(ip) ? 0 : orphan_add(ip, tx);
+}
+
+/* begin - the first transaction; *small says whether it was all */
+static int begin(struct inode *ip, struct tx *tx, const struct inode_change *ch,
+		 bool *small)
+{
+	struct pinfs_intent in = intent_of(ch);
+	unsigned int budget = 2 * STEP_BUDGET;
+	int err = 0;
+
+	for (unsigned int i = 0; i < ch->edges && !err; i++)
+		err = zero_edge(ip, tx, &ch->edge[i]);
+	if (!err)
+		err = cut_boundaries(ip, tx, ch);
+	if (!err)
+		err = apply_attributes(ip, tx, ch);
+	if (err)
+		return err;
+	*small = is_small(ip, tx, ch, &err);
+	if (err)
+		return err;
+	return *small ? step(ip, tx, &in, &budget) : note_intent(ip, tx, ch);
+}
+
+int inode_change(struct inode *ip, const struct inode_change *ch)
+{
+	unsigned int guard = journal_enter(ip->vol->journal);
+	struct tx *tx = tx_begin(ip->vol->journal);
+	bool small = true;
+	int err = tx ? begin(ip, tx, ch, &small) : -ENOMEM;
+
+	if (err)
+		tx_abort(tx);
+	else
+		err = tx_commit(tx);
+	journal_leave(ip->vol->journal, guard);
+	if (err)
+		return err;
+	atomic_fetch_add(&ip->layout_seq, 1);
+	return small ? 0 : inode_finish_intent(ip);
+}
+
+/* --- allocating ahead ----------------------------------------------------------- */
+
+/* struct added - what inode_allocate() has mapped, to be undone */
+struct added {
+	uint64_t (*range)[2];
+	size_t count, room;
+};
+
+static int added_note(struct added *a, uint64_t lblk, uint64_t len)
+{
+	if (a->count == a->room) {
+		size_t room = a->room ? 2 * a->room : 16;
+		void *p = realloc(a->range, room * sizeof(*a->range));
+
+		if (!p)
+			return -ENOMEM;
+		a->range = p;
+		a->room = room;
+	}
+	a->range[a->count][0] = lblk;
+	a->range[a->count++][1] = lblk + len;
+	return 0;
+}
+
+/* fill_hole - map a part of the hole at e, as large as there is a run for */
+static int fill_hole(struct inode *ip, struct tx *tx, const struct extent *hole,
+		     uint64_t goal, struct extent *e)
+{
+	struct space_run run;
+	int err = space_alloc(ip->vol->space, tx, goal, hole->len, 0, &run);
+
+	if (err)
+		return err;
+	*e = (struct extent){
+		.lblk = hole->lblk,
+		.pblk = run.first,
+		.len = run.count,
+		.unwritten = true,
+	};
+	return extent_add(ip, tx, e);
+}
+
+/* allocate_some - one transaction; *at is where it got to */
+static int allocate_some(struct inode *ip, struct tx *tx, uint64_t *at,
+			 uint64_t end, struct added *added)
+{
+	unsigned int budget = STEP_BUDGET;
+	uint64_t goal = 0;
+	int err = 0;
+
+	while (*at < end && budget-- > 0 && !err) {
+		struct extent hole, e;
+
+		err = extent_find(ip, tx, *at, &hole);
+		if (err)
+			break;
+		if (hole.pblk) {
+			*at += hole.len;
+			goal = hole.pblk + hole.len;
+			continue;
+		}
+		hole.len = min_u64(hole.len, end - *at);
+		err = fill_hole(ip, tx, &hole, goal, &e);
+		if (!err)
+			err = added_note(added, e.lblk, e.len);
+		if (!err) {
+			*at += e.len;
+			goal = e.pblk + e.len;
+		}
+	}
+	return err;
+}
+
+static int remove_range(struct inode *ip, uint64_t first, uint64_t end)
+{
+	struct inode_change ch = {
+		.op = PINFS_INTENT_REMOVE,
+		.first = first,
+		.count = end - first,
+	};
+
+	return inode_change(ip, &ch);
+}
+
+int inode_allocate(struct inode *ip, uint64_t first, uint64_t end)
+{
+	struct journal *j = ip->vol->journal;
+	struct added added = { 0 };
+	size_t committed = 0;
+	uint64_t at = first;
+	int err = 0;
+
+	while (at < end && !err) {
+		unsigned int guard = journal_enter(j);
+		struct tx *tx = tx_begin(j);
+
+		err = tx ? allocate_some(ip, tx, &at, end, &added) : -ENOMEM;
+		if (err)
+			tx_abort(tx);
+		else
+			err = tx_commit(tx);
+		journal_leave(j, guard);
+		if (!err)
+			committed = added.count;
+	}
+	while (err && committed-- > 0)
+		remove_range(ip, added.range[committed][0],
+			     added.range[committed][1]);
+	free(added.range);
+	return err;
+}
+
+int inode_zero_tail(struct inode *ip)
+{
+	uint64_t size = inode_size(ip, NULL);
+	uint32_t used = (uint32_t)(size % PINFS_BLOCK_SIZE);
+	struct volume *vol = ip->vol;
+	struct extent e;
+	uint8_t *block;
+	int err;
+
+	if (used == 0)
+		return 0;
+	err = extent_find(ip, NULL, size >> PINFS_BLOCK_SHIFT, &e);
+	if (err || !extent_is_data(&e))
+		return err;
+	block = volume_block(vol, e.pblk);
+	persist_set_flush(vol->pool, block + used, 0, PINFS_BLOCK_SIZE - used);
+	return 0;
+}

@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "inode/extent.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "inode/tree.h"
+
+/*
+ * Keys of leaves are exact: the first extent's lblk. A bound that is only lower
+ * would not do, since the extent before may grow past it.
+ *
+ * struct cursor - a place in the sequence of a file's extents
+ *
+ * pos may be the leaf's count: behind its last extent. A cursor is good until
+ * something is inserted or removed elsewhere.
+ */
+struct cursor {
+	struct inode *ip;
+	struct tx *tx;
+	bool in_tree; /* else the extents are in the inode */
+	unsigned int pos;
+	struct tree_path path;
+};
+
+/* struct leaf - the extents around a cursor */
+struct leaf {
+	struct pinfs_extent *e;
+	unsigned int count;
+	unsigned int room;
+	le16 *count_at;
+};
+
+/* leaf_load - without edit, e and count_at must not be stored to */
+static int leaf_load(const struct cursor *c, bool edit, struct leaf *l)
+{
+	struct pinfs_extent_node *node;
+	struct pinfs_inode *di;
+	int err;
+
+	if (!c->in_tree) {
+		di = edit ? inode_edit(c->ip, c->tx) :
+			    (void *)inode_read(c->ip, c->tx);
+		if (!di)
+			return -ENOMEM;
+		l->e = di->u.extent;
+		l->count_at = &di->tree_count;
+		l->room = PINFS_INLINE_EXTENTS;
+	} else {
+		node = edit ? meta_edit(c->ip->vol, c->tx, c->path.leaf,
+					PINFS_MAGIC_EXTENTS, c->ip->ino, &err) :
+			      (void *)meta_read(c->ip->vol, c->tx, c->path.leaf,
+						PINFS_MAGIC_EXTENTS, c->ip->ino,
+						&err);
+		if (!node)
+			return err;
+		l->e = node->extent;
+		l->count_at = &node->hdr.count;
+		l->room = PINFS_NODE_EXTENTS;
+	}
+	l->count = le16_to_cpu(*l->count_at);
+	return 0;
+}
+
+static void leaf_set_count(struct leaf *l, unsigned int count)
+{
+	*l->count_at = cpu_to_le16((uint16_t)count);
+	l->count = count;
+}
+
+static struct extent decode(const struct pinfs_extent *e)
+{
+	return (struct extent){
+		.lblk = le64_to_cpu(e->lblk),
+		.pblk = le64_to_cpu(e->pblk),
+		.len = le32_to_cpu(e->len),
+		.unwritten = le32_to_cpu(e->flags) & PINFS_EXTENT_UNWRITTEN,
+	};
+}
+
+static struct pinfs_extent encode(const struct extent *e)
+{
+	return (struct pinfs_extent){
+		cpu_to_le64(e->lblk),
+		cpu_to_le64(e->pblk),
+		cpu_to_le32((uint32_t)e->len),
+		cpu_to_le32(e->unwritten ? PINFS_EXTENT_UNWRITTEN : 0),
+	};
+}
+
+static uint64_t end_of(const struct extent *e)
+{
+	return e->lblk + e->len;
+}
+
+/* leaf_find - the first extent that ends behind lblk, or count */
+static unsigned int leaf_find(const struct leaf *l, uint64_t lblk)
+{
+	unsigned int lo = 0, hi = l->count;
+
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+		struct extent e = decode(&l->e[mid]);
+
+		if (end_of(&e) <= lblk)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* seek - to the first extent that ends behind lblk, or where it would be */
+static int seek(struct cursor *c, struct inode *ip, struct tx *tx,
+		uint64_t lblk)
+{
+	struct leaf l;
+	int err = 0;
+
+	c->ip = ip;
+	c->tx = tx;
+	c->in_tree = le16_to_cpu(inode_read(ip, tx)->tree_level) > 0;
+	if (c->in_tree)
+		err = tree_descend(ip, tx, lblk, &c->path);
+	if (!err)
+		err = leaf_load(c, false, &l);
+	if (!err)
+		c->pos = leaf_find(&l, lblk);
+	return err;
+}
+
+/*
+ * get - the extent at the cursor; -ENOENT behind the last
+ *
+ * Moves on to the next leaf if it stands behind the last of its own.
+ */
+static int get(struct cursor *c, struct extent *e)
+{
+	struct leaf l;
+	int err = leaf_load(c, false, &l);
+
+	if (!err && c->pos >= l.count) {
+		if (!c->in_tree)
+			return -ENOENT;
+		err = tree_next(c->ip, c->tx, &c->path);
+		if (!err)
+			err = leaf_load(c, false, &l);
+		if (!err && l.count == 0)
+			err = -EUCLEAN;
+		c->pos = 0;
+	}
+	if (!err)
+		*e = decode(&l.e[c->pos]);
+	return err;
+}
+
+/* get_before - the extent before the cursor, without moving it; -ENOENT */
+static int get_before(const struct cursor *c, struct extent *e)
+{
+	struct cursor prev = *c;
+	struct leaf l;
+	int err = 0;
+
+	if (prev.pos == 0) {
+		if (!prev.in_tree)
+			return -ENOENT;
+		err = tree_prev(c->ip, c->tx, &prev.path);
+		if (!err)
+			err = leaf_load(&prev, false, &l);
+		if (!err && l.count == 0)
+			err = -EUCLEAN;
+		if (!err)
+			*e = decode(&l.e[l.count - 1]);
+		return err;
+	}
+	err = leaf_load(&prev, false, &l);
+	if (!err)
+		*e = decode(&l.e[prev.pos - 1]);
+	return err;
+}
+
+/* put - change the extent at the cursor; its order among the others stays */
+static int put(struct cursor *c, const struct extent *e)
+{
+	struct leaf l;
+	int err = leaf_load(c, true, &l);
+
+	if (err)
+		return err;
+	l.e[c->pos] = encode(e);
+	if (c->in_tree && c->pos == 0)
+		err = tree_set_key(c->ip, c->tx, &c->path, e->lblk);
+	return err;
+}
+
+/* spill - the inode's extents move into a first leaf */
+static int spill(struct cursor *c)
+{
+	struct pinfs_extent_node *node;
+	struct leaf l;
+	uint64_t blkno;
+	int err = leaf_load(c, false, &l);
+
+	if (err)
+		return err;
+	node = meta_alloc(c->ip->vol, c->tx,
+			  l.count ? le64_to_cpu(l.e[0].pblk) : 0,
+			  PINFS_MAGIC_EXTENTS, c->ip->ino, &blkno, &err);
+	if (!node)
+		return err;
+	memcpy(node->extent, l.e, l.count * sizeof(*l.e));
+	node->hdr.count = cpu_to_le16((uint16_t)l.count);
+	err = inode_add_blocks(c->ip, c->tx, 1);
+	if (!err)
+		err = tree_plant(c->ip, c->tx, blkno);
+	return err;
+}
+
+/* split_leaf - the full leaf at the cursor in two */
+static int split_leaf(struct cursor *c)
+{
+	struct pinfs_extent_node *node;
+	struct leaf l;
+	unsigned int half;
+	uint64_t blkno;
+	int err;
+
+	node = meta_alloc(c->ip->vol, c->tx, c->path.leaf, PINFS_MAGIC_EXTENTS,
+			  c->ip->ino, &blkno, &err);
+	if (!node)
+		return err;
+	err = inode_add_blocks(c->ip, c->tx, 1);
+	if (!err)
+		err = leaf_load(c, true, &l);
+	if (err)
+		return err;
+	/* A file that grows at its end leaves full leaves behind. */
+	half = c->pos == l.count ? l.count - 1 : l.count / 2;
+	memcpy(node->extent, &l.e[half], (l.count - half) * sizeof(*l.e));
+	node->hdr.count = cpu_to_le16((uint16_t)(l.count - half));
+	memset(&l.e[half], 0, (l.count - half) * sizeof(*l.e));
+	leaf_set_count(&l, half);
+	return tree_link(c->ip, c->tx, &c->path,
+			 le64_to_cpu(node->extent[0].lblk), blkno);
+}
+
+/* insert - e, which overlaps nothing, where it belongs */
+static int insert(struct inode *ip, struct tx *tx, const struct extent *e)
+{
+	struct cursor c;
+	struct leaf l;
+	int err = seek(&c, ip, tx, e->lblk);
+
+	if (!err)
+		err = leaf_load(&c, false, &l);
+	if (!err && l.count == l.room) {
+		err = c.in_tree ? split_leaf(&c) : spill(&c);
+		if (!err)
+			err = seek(&c, ip, tx, e->lblk);
+	}
+	if (!err)
+		err = leaf_load(&c, true, &l);
+	if (err)
+		return err;
+	assert(l.count < l.room);
+	memmove(&l.e[c.pos + 1], &l.e[c.pos], (l.count - c.pos) * sizeof(*l.e));
+	l.e[c.pos] = encode(e);
+	leaf_set_count(&l, l.count + 1);
+	return 0;
+}
+
+/* erase - the extent at the cursor, which is void afterwards */
+static int erase(struct cursor *c)
+{
+	struct leaf l;
+	int err = leaf_load(c, true, &l);
+
+	if (err)
+		return err;
+	memmove(&l.e[c->pos], &l.e[c->pos + 1],
+		(l.count - c->pos - 1) * sizeof(*l.e));
+	memset(&l.e[l.count - 1], 0, sizeof(*l.e));
+	leaf_set_count(&l, l.count - 1);
+	if (!c->in_tree)
+		return 0;
+	if (l.count == 0)
+		return tree_unlink(c->ip, c->tx, &c->path);
+	if (c->pos == 0)
+		err = tree_set_key(c->ip, c->tx, &c->path,
+				   le64_to_cpu(l.e[0].lblk));
+	return err;
+}
+
+/* --- what others call -------------------------------------------------------- */
+
+int extent_find(struct inode *ip, struct tx *tx, uint64_t lblk,
+		struct extent *out)
+{
+	struct cursor c;
+	struct extent e;
+	int err = seek(&c, ip, tx, lblk);
+
+	if (!err)
+		err = get(&c, &e);
+	if (err && err != -ENOENT)
+		return err;
+	if (err == -ENOENT || e.lblk > lblk) {
+		uint64_t end = err ? EXTENT_END : e.lblk;
+
+		*out = (struct extent){ .lblk = lblk, .len = end - lblk };
+		return 0;
+	}
+	*out = e;
+	out->lblk = lblk;
+	out->pblk += lblk - e.lblk;
+	out->len -= lblk - e.lblk;
+	return 0;
+}
+
+static bool continues(const struct extent *a, const struct extent *b)
+{
+	return end_of(a) == b->lblk && a->pblk + a->len == b->pblk &&
+	       a->unwritten == b->unwritten &&
+	       a->len + b->len <= PINFS_EXTENT_MAX_LEN;
+}
+
+/*
+ * join_before, join_behind - grow the neighbour at the cursor instead
+ *
+ * Return 1 if it was done, 0 if they do not continue each other.
+ */
+static int join_behind(struct inode *ip, struct tx *tx, const struct extent *e)
+{
+	struct cursor c;
+	struct extent next;
+	int err = seek(&c, ip, tx, e->lblk);
+
+	if (!err)
+		err = get(&c, &next);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (!continues(e, &next))
+		return 0;
+	next.lblk = e->lblk;
+	next.pblk = e->pblk;
+	next.len += e->len;
+	err = put(&c, &next);
+	return err ? err : 1;
+}
+
+static int join_before(struct inode *ip, struct tx *tx, const struct extent *e)
+{
+	struct cursor c;
+	struct extent prev;
+	int err;
+
+	if (e->lblk == 0)
+		return 0;
+	/* The extent that ends where e begins also ends behind e - 1. */
+	err = seek(&c, ip, tx, e->lblk - 1);
+	if (!err)
+		err = get(&c, &prev);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (!continues(&prev, e))
+		return 0;
+	prev.len += e->len;
+	err = put(&c, &prev);
+	return err ? err : 1;
+}
+
+int extent_add(struct inode *ip, struct tx *tx, const struct extent *e)
+{
+	int err = inode_add_blocks(ip, tx, (int64_t)e->len);
+
+	if (err)
+		return err;
+	err = join_before(ip, tx, e);
+	if (err == 0)
+		err = join_behind(ip, tx, e);
+	if (err == 0)
+		err = insert(ip, tx, e);
+	return err < 0 ? err : 0;
+}
+
+int extent_cut(struct inode *ip, struct tx *tx, uint64_t lblk)
+{
+	struct cursor c;
+	struct extent e, right;
+	int err = seek(&c, ip, tx, lblk);
+
+	if (!err)
+		err = get(&c, &e);
+	if (err || e.lblk >= lblk)
+		return err == -ENOENT ? 0 : err;
+	right = e;
+	right.lblk = lblk;
+	right.pblk += lblk - e.lblk;
+	right.len -= lblk - e.lblk;
+	e.len = lblk - e.lblk;
+	err = put(&c, &e);
+	return err ? err : insert(ip, tx, &right);
+}
+
+static int free_blocks(struct inode *ip, struct tx *tx, uint64_t pblk,
+		       uint64_t len)
+{
+	int err = space_free(ip->vol->space, tx, pblk, len);
+
+	return err ? err : inode_add_blocks(ip, tx, -(int64_t)len);
+}
+
+/* remove_head - the first len blocks of the extent at the cursor */
+static int remove_head(struct cursor *c, struct extent *e, uint64_t len)
+{
+	int err = free_blocks(c->ip, c->tx, e->pblk, len);
+
+	if (err)
+		return err;
+	if (len == e->len)
+		return erase(c);
+	e->lblk += len;
+	e->pblk += len;
+	e->len -= len;
+	return put(c, e);
+}
+
+int extent_remove(struct inode *ip, struct tx *tx, uint64_t lblk, uint64_t end,
+		  unsigned int *budget)
+{
+	int err = extent_cut(ip, tx, lblk);
+
+	while (!err) {
+		struct cursor c;
+		struct extent e;
+
+		err = seek(&c, ip, tx, lblk);
+		if (!err)
+			err = get(&c, &e);
+		if (err || e.lblk >= end)
+			return err == -ENOENT ? 0 : err;
+		if (*budget == 0)
+			return -EAGAIN;
+		--*budget;
+		err = remove_head(&c, &e, min_u64(e.len, end - e.lblk));
+	}
+	return err;
+}
+
+/* join - the extent that begins at lblk with the one before, if it continues it */
+static int join(struct inode *ip, struct tx *tx, uint64_t lblk)
+{
+	struct extent e, prev;
+	struct cursor c;
+	int err = seek(&c, ip, tx, lblk);
+
+	if (!err)
+		err = get(&c, &e);
+	if (!err && e.lblk == lblk)
+		err = get_before(&c, &prev);
+	if (err || e.lblk != lblk || !continues(&prev, &e))
+		return err == -ENOENT ? 0 : err;
+	err = erase(&c);
+	if (!err)
+		err = seek(&c, ip, tx, prev.lblk);
+	prev.len += e.len;
+	return err ? err : put(&c, &prev);
+}
+
+int extent_mark(struct inode *ip, struct tx *tx, uint64_t *lblk, uint64_t end,
+		bool unwritten, unsigned int *budget)
+{
+	int err = extent_cut(ip, tx, *lblk);
+
+	if (!err)
+		err = extent_cut(ip, tx, end);
+	while (!err) {
+		struct cursor c;
+		struct extent e;
+
+		err = seek(&c, ip, tx, *lblk);
+		if (!err)
+			err = get(&c, &e);
+		if (err || e.lblk >= end)
+			break;
+		if (*budget == 0)
+			return -EAGAIN;
+		--*budget;
+		*lblk = end_of(&e);
+		e.unwritten = unwritten;
+		err = put(&c, &e);
+		if (!err)
+			err = join(ip, tx, e.lblk);
+	}
+	if (!err || err == -ENOENT)
+		err = join(ip, tx, end);
+	return err;
+}
+
+int extent_shift_down(struct inode *ip, struct tx *tx, uint64_t *cursor,
+		      uint64_t by, unsigned int *budget)
+{
+	int err = 0;
+
+	while (!err) {
+		struct cursor c;
+		struct extent e;
+
+		err = seek(&c, ip, tx, *cursor);
+		if (!err)
+			err = get(&c, &e);
+		if (err)
+			return err == -ENOENT ? 0 : err;
+		if (*budget == 0)
+			return -EAGAIN;
+		--*budget;
+		*cursor = end_of(&e);
+		e.lblk -= by;
+		err = put(&c, &e);
+	}
+	return err;
+}
+
+int extent_shift_up(struct inode *ip, struct tx *tx, uint64_t first,
+		    uint64_t *cursor, uint64_t by, unsigned int *budget)
+{
+	int err = 0;
+
+	while (!err) {
+		struct cursor c;
+		struct extent e;
+
+		/* The last extent that begins before *cursor. */
+		err = seek(&c, ip, tx, *cursor);
+		if (!err)
+			err = get_before(&c, &e);
+		if (err || e.lblk < first)
+			return err == -ENOENT ? 0 : err;
+		if (*budget == 0)
+			return -EAGAIN;
+		--*budget;
+		*cursor = e.lblk;
+		/* Not the extent at the cursor, but the one before it. */
+		err = seek(&c, ip, tx, e.lblk);
+		e.lblk += by;
+		if (!err)
+			err = put(&c, &e);
+	}
+	return err;
+}
+
+unsigned int extent_count_upto(struct inode *ip, struct tx *tx, uint64_t lblk,
+			       uint64_t end, unsigned int max, int *err)
+{
+	unsigned int n = 0;
+	struct cursor c;
+	struct extent e;
+
+	*err = seek(&c, ip, tx, lblk);
+	while (!*err && n < max) {
+		*err = get(&c, &e);
+		if (*err || e.lblk >= end)
+			break;
+		n++;
+		c.pos++;
+	}
+	if (*err == -ENOENT)
+		*err = 0;
+	return n;
+}
