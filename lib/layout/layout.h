@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The layout protocol: pins, pin sets and breaks.
+ *
+ * A *pin set* is what one DMA request pins. It begins, is admitted to files,
+ * pins ranges of them, and ends. A *break* is a layout change that has been
+ * asked for: it runs when the file is idle. Both take a number from one global
+ * sequence when they begin, and this order decides who waits for whom:
+ *
+ *   a pin set waits to be admitted to a file while a break with a smaller
+ *   number is queued there (L4), never for one with a larger number (L5); for
+ *   the short time that a break runs everybody waits, and a running break
+ *   waits for nobody;
+ *
+ *   a break waits for the pin sets that have been admitted to its file, and
+ *   for the breaks ahead of it (L3, L4).
+ *
+ * So each wait leads to something that began earlier, and there is no circle.
+ *
+ * States of a break, and what makes the transitions:
+ *
+ *          layout_break(): idle              layout_break_done()
+ *   NEW ---------------------------> RUNNING -------------------> DONE
+ *    |                                  ^                          ^
+ *    | layout_break(): busy             | advance(): the last      |
+ *    v                                  | admission has gone       |
+ *   WAITING ----------------------------+                          |
+ *    |                                                             |
+ *    +-- layout_break_cancel(), timer: EINTR, EBUSY (L7) ----------+
+ *
+ * States of a hold (a pin set's admission to one file):
+ *
+ *   layout_admit(): no older break     pin_set_end()
+ *   ------------------> ADMITTED ---------------------> (gone)
+ *        |                  ^                             ^
+ *        v                  | advance(): older breaks     |
+ *      QUEUED --------------+ are done                    |
+ *        +---- layout_admit_cancel() ---------------------+
+ *
+ * A waiting break holds an inode handle and its place in the file's queue, and
+ * nothing else: no lock, no thread (L6, L9).
+ *
+ * Locks: layout.lock (one a file) is taken inside inode->lock or alone, and
+ * before pin_set.lock, the registries' locks and the work queue's. Nobody takes
+ * an inode lock, or runs or answers anything, with layout.lock held.
+ */
+#ifndef PINFS_LAYOUT_H
+#define PINFS_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/timer.h"
+#include "base/work.h"
+#include "inode/inode.h"
+#include "wire/pinfs_ioctl.h"
+
+struct layouts;
+struct layout;
+struct pin_set;
+
+/* struct layout_owner - for whom something is done, for people to read */
+struct layout_owner {
+	uint32_t pid;
+	uint32_t uid;
+	char comm[PINFS_COMM_LEN];
+};
+
+/* layout_owner_of - look up the command's name; pid 0 is the file system */
+struct layout_owner layout_owner_of(uint32_t pid, uint32_t uid);
+
+struct layout_options {
+	uint64_t break_timeout_ns; /* 0: wait for ever (L14) */
+	uint64_t break_warn_ns; /* 0: never warn */
+	unsigned int workers; /* threads that run deferred changes, 1 or more */
+	/* Last known name of an inode, for messages; may be NULL. */
+	void (*name_of)(struct volume *vol, uint64_t ino, char *buf,
+			size_t size);
+};
+
+/* layouts_open - the protocol's state of one mounted volume */
+int layouts_open(struct volume *vol, const struct layout_options *opt,
+		 struct layouts **out);
+
+/*
+ * layouts_drain - refuse new pin sets, wait until those that live have ended,
+ *                 and the breaks that waited for them too (L15)
+ */
+void layouts_drain(struct layouts *ls);
+
+/* layouts_close - drained, and all inodes put; NULL is fine */
+void layouts_close(struct layouts *ls);
+
+/* layouts_work - the queue of the threads that run what was deferred */
+struct work_queue *layouts_work(struct layouts *ls);
+
+/* --- pin sets ---------------------------------------------------------------- */
+
+#define PIN_LONGTERM 1u /* refused with -EOPNOTSUPP (L13) */
+#define PIN_NOWAIT 2u /* -EAGAIN rather than waiting behind a break */
+
+struct pin_options {
+	struct layout_owner owner;
+	enum pinfs_direction direction;
+	enum pinfs_engine engine;
+	unsigned int flags; /* PIN_* */
+	/* Called by pin_set_cancel(), under the set's lock; may be NULL. */
+	void (*cancel)(void *arg);
+	void *cancel_arg;
+};
+
+/*
+ * pin_set_begin - a new pin set; it has its place in the global order from here
+ *
+ * -EOPNOTSUPP for long-term pins, -ESHUTDOWN while the mount drains, -ENOMEM.
+ */
+int pin_set_begin(struct layouts *ls, const struct pin_options *opt,
+		  struct pin_set **out);
+
+uint64_t pin_set_id(const struct pin_set *set);
+
+/*
+ * struct admission - a pin set that wants to be admitted to a file
+ *
+ * The caller's, until layout_admit() returned anything but -EINPROGRESS or
+ * granted() was called, which is on a work queue's thread, no lock held.
+ */
+struct admission {
+	struct work work;
+	void (*granted)(struct admission *a);
+	struct pin_set *set;
+	struct hold *hold;
+	struct list_head node; /* layout.lock */
+};
+
+/*
+ * layout_admit - from 0 on the file's layout stays as it is until the set ends
+ *
+ * 0: admitted, or the set was already; -EINPROGRESS: queued behind a break,
+ * granted() will be called; -EAGAIN: it would have been, and PIN_NOWAIT is set.
+ */
+int layout_admit(struct pin_set *set, struct inode *ip, struct admission *a);
+
+/* layout_admit_cancel - true: it is not, and never will be granted */
+bool layout_admit_cancel(struct admission *a);
+
+/* struct pinned_run - count pool blocks from pblk on, that hold file block lblk */
+struct pinned_run {
+	uint64_t lblk;
+	uint64_t pblk;
+	uint64_t count;
+};
+
+/*
+ * layout_pin - pin blocks [first, first + count) of a file; all or none (L2)
+ * @runs: the blocks pinned, in file order; malloc()ed, the caller's
+ *
+ * The set has been admitted. Resolves offsets to blocks, counts each block's
+ * pins up, checks that the layout did not change meanwhile, else counts down and
+ * starts over. Of a set that goes to a device, holes and unwritten extents are
+ * left out: there is nothing to be read. Of one from a device a hole is -ENXIO.
+ * Also -ENOMEM, -EUCLEAN, -ESTALE (the file is gone), -EOVERFLOW for more pins of
+ * a block than can be counted.
+ */
+int layout_pin(struct pin_set *set, struct inode *ip, uint64_t first,
+	       uint64_t count, struct pinned_run **runs, size_t *nruns);
+
+/*
+ * pin_set_unpin - end all pins, leave all files: the idle event (L8)
+ *
+ * The kernel has finished with the memory. The set stays in the listings until
+ * pin_set_free(): its owner still has pages to invalidate (C2).
+ */
+void pin_set_unpin(struct pin_set *set);
+
+/* pin_set_free - unpins if need be; NULL is fine */
+void pin_set_free(struct pin_set *set);
+
+/* pin_set_progress - for the listing: bytes transferred so far */
+void pin_set_progress(struct pin_set *set, uint64_t done);
+
+/* pin_set_cancel - have the set with this id cancelled; -ESRCH, -EPERM */
+int pin_set_cancel(struct layouts *ls, uint64_t id, uint32_t uid, bool any);
+
+/* --- breaks ------------------------------------------------------------------- */
+
+enum layout_break_step {
+	LAYOUT_BREAK_NEW,
+	LAYOUT_BREAK_WAITING,
+	LAYOUT_BREAK_RUNNING,
+	LAYOUT_BREAK_DONE,
+};
+
+/*
+ * struct layout_break - a layout change; a part of the caller's request
+ *
+ * Exactly one of run and fail is called, exactly once, no lock held; run ends
+ * with layout_break_done(), after which the caller may free it, as it may at
+ * once in fail.
+ */
+struct layout_break {
+	/* The caller's: */
+	enum pinfs_change change;
+	uint64_t offset; /* bytes; TRUNCATE: the new size */
+	uint64_t length;
+	struct layout_owner owner;
+	void (*run)(struct layout_break *brk);
+	void (*fail)(struct layout_break *brk, int err);
+	/* The protocol's: */
+	struct layouts *ls;
+	struct inode *ip;
+	struct layout *layout;
+	enum layout_break_step step; /* layout.lock */
+	int cancelled; /* layout.lock: error asked for before it began */
+	uint64_t number;
+	uint64_t asked_ns;
+	uint64_t warn_after_ns; /* timer's thread only */
+	struct list_head node; /* layout.lock: in the file's queue */
+	struct list_head registry; /* registry's lock: waiting ones */
+	struct work work;
+	struct timer timer;
+	int err; /* of fail */
+};
+
+/* layout_break_init - fill in the protocol's part; cancel is possible from here */
+int layout_break_init(struct layout_break *brk, struct layouts *ls,
+		      struct inode *ip);
+
+/*
+ * layout_break - ask for the change
+ *
+ * Calls run before it returns if the file is idle (L3); else the break waits,
+ * without a thread (L9), and run is called on the work queue when the breaks
+ * ahead of it are done and the last pin set has left (L8), or fail, with -EINTR
+ * or -EBUSY, when it is cancelled or out of time (L7). Do not touch brk after
+ * this.
+ */
+void layout_break(struct layout_break *brk);
+
+/* layout_break_done - the change has been made, or has failed; ip is unlocked */
+void layout_break_done(struct layout_break *brk);
+
+/*
+ * layout_break_cancel - have a waiting break fail with err (L7)
+ *
+ * No effect on one that runs. Any thread, from layout_break_init() until run or
+ * fail is over; fail is called on the work queue.
+ */
+void layout_break_cancel(struct layout_break *brk, int err);
+
+/* --- looking ----------------------------------------------------------------------- */
+
+/* layout_is_pinned - has any pin set been admitted to the file? (L10) */
+bool layout_is_pinned(struct inode *ip);
+
+/* layout_has_break - is a break of the file queued? */
+bool layout_has_break(struct inode *ip);
+
+/* layout_count_pins - of blocks: how many are pinned, and their pins' sum */
+void layout_count_pins(struct layouts *ls, uint64_t pblk, uint64_t count,
+		       uint64_t *pinned, uint64_t *pins);
+
+/* Listings, as PINFS_IOC_PINS and _BREAKS have them; ino 0: the whole mount */
+void layout_list_pins(struct layouts *ls, uint64_t ino,
+		      struct pinfs_ioc_pins *io);
+void layout_list_breaks(struct layouts *ls, uint64_t ino,
+			struct pinfs_ioc_breaks *io);
+
+/* layout_stats - the protocol's counters; leaves the others alone */
+void layout_stats(struct layouts *ls, struct pinfs_ioc_stats *st);
+
+#endif
