@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Open files: open, read, seek, the map. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "fs/fs_i.h"
+#include "fs/names.h"
+#include "inode/extent.h"
+
+/* What holes are read from. */
+static const uint8_t zeroes[64 * 1024];
+
+int fs_file_new(struct inode *ip, int flags, struct fs_file **out)
+{
+	struct fs_file *file = malloc(sizeof(*file));
+
+	if (!file)
+		return -ENOMEM;
+	file->ip = inode_hold(ip);
+	file->flags = flags;
+	atomic_fetch_add(&ip->opens, 1);
+	*out = file;
+	return 0;
+}
+
+int fs_file_open(struct fs *fs, uint64_t node, int flags, struct fs_file **out)
+{
+	struct inode *ip;
+	int err = fs_inode(fs, node, &ip);
+
+	if (err)
+		return err;
+	pthread_rwlock_rdlock(&ip->lock);
+	if (ip->dead)
+		err = -ESTALE;
+	else if (fs->opt.read_only && (flags & O_ACCMODE) != O_RDONLY)
+		err = -EROFS;
+	else
+		err = fs_file_new(ip, flags, out);
+	pthread_rwlock_unlock(&ip->lock);
+	inode_put(ip);
+	return err;
+}
+
+void fs_file_release(struct fs *fs, struct fs_file *file)
+{
+	(void)fs;
+	if (!file)
+		return;
+	atomic_fetch_sub(&file->ip->opens, 1);
+	inode_put(file->ip);
+	free(file);
+}
+
+struct inode *fs_file_inode(const struct fs_file *file)
+{
+	return file->ip;
+}
+
+int fs_file_flags(const struct fs_file *file)
+{
+	return file->flags;
+}
+
+bool fs_file_is_dax(struct fs *fs, struct fs_file *file)
+{
+	struct inode *ip = file->ip;
+	unsigned int guard;
+	uint64_t flags;
+
+	if (fs->opt.dax == FS_DAX_ALWAYS || layout_is_pinned(ip))
+		return true;
+	if (fs->opt.dax == FS_DAX_NEVER)
+		return false;
+	guard = journal_enter(fs->vol->journal);
+	pthread_rwlock_rdlock(&ip->lock);
+	flags = le64_to_cpu(inode_read(ip, NULL)->flags);
+	pthread_rwlock_unlock(&ip->lock);
+	journal_leave(fs->vol->journal, guard);
+	return flags & PINFS_IFLAG_DAX;
+}
+
+/* --- reading ----------------------------------------------------------------------- */
+
+/*
+ * noatime_needed - relatime: the access time follows if it is older than the
+ * last change, or than a day
+ */
+static bool atime_is_old(struct inode *ip)
+{
+	const struct pinfs_inode *di = inode_read(ip, NULL);
+	int64_t at = (int64_t)le64_to_cpu(di->atime);
+	int64_t mt = (int64_t)le64_to_cpu(di->mtime);
+	int64_t ct = (int64_t)le64_to_cpu(di->ctime);
+
+	if (le64_to_cpu(di->flags) & PINFS_IFLAG_NOATIME)
+		return false;
+	if (at < mt || at < ct)
+		return true;
+	if (at == mt && le32_to_cpu(di->atime_ns) <= le32_to_cpu(di->mtime_ns))
+		return true;
+	return inode_now().tv_sec - at >= 24 * 60 * 60;
+}
+
+static void touch_atime(struct fs *fs, struct inode *ip)
+{
+	struct op op;
+	int err;
+
+	pthread_rwlock_wrlock(&ip->lock);
+	err = op_begin(&op, fs);
+	if (!err && ip->dead)
+		err = -ESTALE;
+	if (!err)
+		err = inode_touch(ip, op.tx, INODE_ATIME);
+	op_end(&op, err); /* a read does not fail for its access time */
+	pthread_rwlock_unlock(&ip->lock);
+}
+
+/* add_bytes - n bytes of an extent, or zeroes for NULL */
+static void add_bytes(struct fs_read *r, const uint8_t *mem, size_t n)
+{
+	while (n > 0) {
+		size_t part = mem ? n : min_u64(n, sizeof(zeroes));
+		const uint8_t *from = mem ? mem : zeroes;
+
+		r->iov[r->count++] = (struct iovec){
+			(void *)(uintptr_t)from,
+			part,
+		};
+		r->length += part;
+		n -= part;
+	}
+}
+
+static int gather(struct fs_read *r, uint64_t off, size_t size)
+{
+	uint64_t end = off + size;
+
+	while (off < end) {
+		uint64_t in = off % PINFS_BLOCK_SIZE, bytes;
+		const uint8_t *mem = NULL;
+		struct extent e;
+		int err =
+			extent_find(r->ip, NULL, off >> PINFS_BLOCK_SHIFT, &e);
+
+		if (err)
+			return err;
+		bytes = min_u64((e.len << PINFS_BLOCK_SHIFT) - in, end - off);
+		if (extent_is_data(&e)) {
+			if (!volume_has(r->ip->vol, e.pblk, e.len))
+				return -EUCLEAN;
+			mem = (uint8_t *)volume_block(r->ip->vol, e.pblk) + in;
+		}
+		add_bytes(r, mem, bytes);
+		off += bytes;
+	}
+	return 0;
+}
+
+int fs_read_begin(struct fs *fs, struct fs_file *file, uint64_t off,
+		  size_t size, struct fs_read *r)
+{
+	struct inode *ip = file->ip;
+	uint64_t end;
+	bool old;
+	int err = 0;
+
+	r->fs = fs;
+	r->ip = ip;
+	r->count = 0;
+	r->length = 0;
+	r->guard = journal_enter(fs->vol->journal);
+	pthread_rwlock_rdlock(&ip->lock);
+	old = !fs->opt.read_only && atime_is_old(ip);
+	if (old) {
+		pthread_rwlock_unlock(&ip->lock);
+		touch_atime(fs, ip);
+		pthread_rwlock_rdlock(&ip->lock);
+	}
+	end = inode_size(ip, NULL);
+	if (ip->dead)
+		err = -ESTALE;
+	else if (off < end)
+		err = gather(r, off,
+			     min_u64(min_u64(size, FS_READ_MAX), end - off));
+	if (err)
+		fs_read_end(r);
+	return err;
+}
+
+void fs_read_end(struct fs_read *r)
+{
+	pthread_rwlock_unlock(&r->ip->lock);
+	journal_leave(r->fs->vol->journal, r->guard);
+}
+
+int fs_fsync(struct fs *fs, struct fs_file *file)
+{
+	(void)file;
+	return fs_sync(fs);
+}
+
+/* --- seeking ------------------------------------------------------------------------ */
+
+static int64_t seek_locked(struct inode *ip, uint64_t off, bool data)
+{
+	uint64_t size = inode_size(ip, NULL), at = off;
+
+	if (off >= size)
+		return -ENXIO;
+	while (at < size) {
+		struct extent e;
+		int err = extent_find(ip, NULL, at >> PINFS_BLOCK_SHIFT, &e);
+
+		if (err)
+			return err;
+		if (extent_is_data(&e) == data)
+			return (int64_t)at;
+		if (e.lblk + e.len >= EXTENT_END)
+			break;
+		at = (e.lblk + e.len) << PINFS_BLOCK_SHIFT;
+	}
+	/* There is a hole at the end of every file, and no data behind it. */
+	return data ? -ENXIO : (int64_t)size;
+}
+
+int64_t fs_lseek(struct fs *fs, struct fs_file *file, uint64_t off, int whence)
+{
+	struct inode *ip = file->ip;
+	unsigned int guard;
+	int64_t at;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	guard = journal_enter(fs->vol->journal);
+	pthread_rwlock_rdlock(&ip->lock);
+	at = ip->dead ? -ESTALE : seek_locked(ip, off, whence == SEEK_DATA);
+	pthread_rwlock_unlock(&ip->lock);
+	journal_leave(fs->vol->journal, guard);
+	return at;
+}
+
+/* --- the map ------------------------------------------------------------------------ */
+
+static void map_extent(struct fs *fs, const struct extent *e,
+		       struct pinfs_ioc_map *io)
+{
+	struct pinfs_ioc_extent *out = &io->extent[io->count++];
+
+	memset(out, 0, sizeof(*out));
+	out->logical = e->lblk << PINFS_BLOCK_SHIFT;
+	out->physical = e->pblk << PINFS_BLOCK_SHIFT;
+	out->length = e->len << PINFS_BLOCK_SHIFT;
+	out->flags = e->unwritten ? PINFS_MAP_UNWRITTEN : 0;
+	layout_count_pins(fs->layouts, e->pblk, e->len, &out->pinned_blocks,
+			  &out->pins);
+}
+
+static int map_locked(struct fs *fs, struct inode *ip, struct pinfs_ioc_map *io)
+{
+	uint64_t lblk = io->cursor >> PINFS_BLOCK_SHIFT;
+
+	io->count = 0;
+	while (lblk < EXTENT_END && io->count < PINFS_MAP_PER_CALL) {
+		struct extent e;
+		int err = extent_find(ip, NULL, lblk, &e);
+
+		if (err)
+			return err;
+		if (e.pblk && !volume_has(ip->vol, e.pblk, e.len))
+			return -EUCLEAN;
+		if (e.pblk)
+			map_extent(fs, &e, io);
+		lblk = e.lblk + e.len;
+	}
+	io->cursor = lblk << PINFS_BLOCK_SHIFT;
+	return 0;
+}
+
+int fs_map(struct fs *fs, struct fs_file *file, struct pinfs_ioc_map *io)
+{
+	struct inode *ip = file->ip;
+	unsigned int guard = journal_enter(fs->vol->journal);
+	int err;
+
+	pthread_rwlock_rdlock(&ip->lock);
+	if (!S_ISREG(inode_mode(ip, NULL)))
+		err = -EINVAL;
+	else
+		err = ip->dead ? -ESTALE : map_locked(fs, ip, io);
+	pthread_rwlock_unlock(&ip->lock);
+	journal_leave(fs->vol->journal, guard);
+	return err;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of lib/fs share among themselves. */
+#ifndef PINFS_FS_I_H
+#define PINFS_FS_I_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fs/fs.h"
+
+struct fs {
+	struct fs_options opt;
+	struct volume *vol;
+	struct layouts *layouts;
+	struct fs_kernel kernel; /* set before there are requests */
+	/*
+	 * Held by a rename that moves a directory to another: so that the chain
+	 * of parents above the new place stays as it is while it is looked at.
+	 * Before all inode locks.
+	 */
+	pthread_mutex_t rename_lock;
+	_Atomic uint64_t dma_bytes[2]; /* by enum pinfs_direction */
+	_Atomic uint64_t dma_errors;
+	_Atomic uint64_t invalidations;
+};
+
+struct fs_file {
+	struct inode *ip;
+	int flags; /* O_* */
+};
+
+/* struct op - frame of an operation that changes something */
+struct op {
+	struct fs *fs;
+	struct tx *tx;
+	unsigned int guard;
+};
+
+/* op_begin - journal_enter() and a transaction; -EROFS, -ENOMEM */
+int op_begin(struct op *op, struct fs *fs);
+
+/* op_end - commit if err is 0, else abort; returns how it ended */
+int op_end(struct op *op, int err);
+
+/*
+ * fs_try_again - after -ENOSPC, if freed blocks only wait to be home: have them
+ *
+ * True once for each *tries; no lock is held.
+ */
+bool fs_try_again(struct fs *fs, int err, int *tries);
+
+/* fs_check_name - -ENAMETOOLONG, -EINVAL, -ENOENT for an empty one */
+int fs_check_name(const char *name, size_t *len);
+
+/* fs_fill_stat - attributes of ip, which is locked; tx may be NULL */
+void fs_fill_stat(struct inode *ip, struct tx *tx, struct stat *st);
+
+/* fs_fill_entry - node, generation and attributes */
+void fs_fill_entry(struct inode *ip, struct tx *tx, struct fs_entry *out);
+
+static inline uint8_t fs_dtype(uint32_t mode)
+{
+	return (uint8_t)((mode & S_IFMT) >> 12);
+}
+
+/* fs_in_use - is it open or pinned, so that it must outlive its name? (L10) */
+static inline bool fs_in_use(struct inode *ip)
+{
+	return atomic_load(&ip->opens) > 0 || layout_is_pinned(ip);
+}
+
+#endif

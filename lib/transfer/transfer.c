@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "transfer/transfer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "dma/dma.h"
+
+#define DEFAULT_DEPTH 8u
+#define DEFAULT_CHUNK (1u << 20)
+
+/* What a transfer of unknown length pins at a time. */
+#define WINDOW (4u << 20)
+
+#define MAX_SIZE ((uint64_t)INT64_MAX)
+
+/* What a device reads where the file has a hole. */
+static const uint8_t zeroes[64 * 1024];
+
+struct transfer {
+	struct fs *fs;
+	struct inode *ip;
+	struct pin_set *set;
+	struct dma_job *job;
+	struct transfer_events events;
+	enum pinfs_direction direction;
+	uint64_t offset; /* bytes of the file */
+	uint64_t length; /* bytes, if not until_end */
+	uint64_t device_offset;
+	bool until_end; /* of the device */
+	bool nowait;
+	uint64_t done; /* transfer_run()'s thread only */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* lock: granted or cancelled */
+	bool granted; /* lock */
+	bool cancelled; /* lock */
+	struct admission admission;
+};
+
+/* --- setting up ------------------------------------------------------------------------ */
+
+static void on_progress(void *arg, uint64_t done)
+{
+	struct transfer *t = arg;
+
+	pin_set_progress(t->set, t->done + done);
+	if (t->events.progress)
+		t->events.progress(t->events.arg, pin_set_id(t->set),
+				   t->done + done);
+}
+
+/* cancel_set - pin_set_cancel() calls it, for whoever asks */
+static void cancel_set(void *arg)
+{
+	transfer_cancel(arg);
+}
+
+static int open_job(struct transfer *t, const struct pinfs_dma_start *start,
+		    int device)
+{
+	struct dma_options opt = {
+		.engine = start->engine,
+		.direction = t->direction,
+		.depth = start->depth ? start->depth : DEFAULT_DEPTH,
+		.chunk = start->chunk ? start->chunk : DEFAULT_CHUNK,
+		.latency_ns = start->latency_ns,
+		.jitter_ns = start->jitter_ns,
+		.bandwidth = start->bandwidth,
+		.fail_after = start->fail_after,
+		.seed = start->seed,
+	};
+	struct dma_callbacks cb = { .progress = on_progress, .arg = t };
+
+	if (start->engine != PINFS_ENGINE_IO_URING &&
+	    start->engine != PINFS_ENGINE_AIO)
+		return -EINVAL;
+	/* The ring registers the claim's descriptor (L12). */
+	return dma_open(&opt, device, fs_volume(t->fs)->pool->fd, &cb, &t->job);
+}
+
+static int begin_set(struct transfer *t, const struct pinfs_dma_start *start,
+		     const struct layout_owner *owner)
+{
+	struct pin_options opt = {
+		.owner = *owner,
+		.direction = t->direction,
+		.engine = start->engine,
+		.cancel = cancel_set,
+		.cancel_arg = t,
+	};
+
+	if (start->flags & PINFS_DMA_NOWAIT)
+		opt.flags |= PIN_NOWAIT;
+	if (start->flags & PINFS_DMA_LONGTERM)
+		opt.flags |= PIN_LONGTERM;
+	return pin_set_begin(fs_layouts(t->fs), &opt, &t->set);
+}
+
+static int check_range(struct transfer *t)
+{
+	struct stat st;
+	int err = fs_getattr(t->fs, fs_node(t->ip), &st);
+
+	if (err)
+		return err;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if (t->offset > MAX_SIZE ||
+	    (!t->until_end && t->length > MAX_SIZE - t->offset))
+		return -EFBIG;
+	if (t->direction == PINFS_FROM_DEVICE)
+		return t->until_end || t->length > 0 ? 0 : -EINVAL;
+	if (t->until_end)
+		return -EINVAL;
+	if (t->length == 0 || t->offset + t->length > (uint64_t)st.st_size)
+		return -ENXIO;
+	return 0;
+}
+
+int transfer_new(struct fs *fs, struct inode *ip,
+		 enum pinfs_direction direction,
+		 const struct pinfs_dma_start *start, int device,
+		 const struct layout_owner *owner,
+		 const struct transfer_events *events, struct transfer **out)
+{
+	struct transfer *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	t->fs = fs;
+	t->ip = ip;
+	t->events = *events;
+	t->direction = direction;
+	t->offset = start->offset;
+	t->length = start->length;
+	t->device_offset = start->device_offset;
+	t->until_end = start->flags & PINFS_DMA_ALL;
+	t->nowait = start->flags & PINFS_DMA_NOWAIT;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->changed, NULL);
+	err = check_range(t);
+	if (!err)
+		err = open_job(t, start, device);
+	if (!err)
+		err = begin_set(t, start, owner);
+	if (err)
+		goto err_transfer;
+	inode_hold(ip);
+	*out = t;
+	return 0;
+
+err_transfer:
+	dma_close(t->job);
+	pthread_cond_destroy(&t->changed);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+	return err;
+}
+
+uint64_t transfer_id(const struct transfer *t)
+{
+	return pin_set_id(t->set);
+}
+
+void transfer_free(struct transfer *t)
+{
+	if (!t)
+		return;
+	pin_set_free(t->set);
+	dma_close(t->job);
+	inode_put(t->ip);
+	pthread_cond_destroy(&t->changed);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+void transfer_cancel(struct transfer *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->cancelled = true;
+	pthread_cond_signal(&t->changed);
+	pthread_mutex_unlock(&t->lock);
+	dma_cancel(t->job);
+}
+
+/* --- admission ------------------------------------------------------------------------ */
+
+static void on_granted(struct admission *a)
+{
+	struct transfer *t = container_of(a, struct transfer, admission);
+
+	pthread_mutex_lock(&t->lock);
+	t->granted = true;
+	pthread_cond_signal(&t->changed);
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* wait_granted - behind the breaks that came first, or until cancelled */
+static int wait_granted(struct transfer *t)
+{
+	bool cancelled;
+
+	if (t->events.waiting)
+		t->events.waiting(t->events.arg, pin_set_id(t->set));
+	pthread_mutex_lock(&t->lock);
+	while (!t->granted && !t->cancelled)
+		pthread_cond_wait(&t->changed, &t->lock);
+	cancelled = !t->granted;
+	pthread_mutex_unlock(&t->lock);
+	if (!cancelled)
+		return 0;
+	if (layout_admit_cancel(&t->admission))
+		return -ECANCELED;
+	/* It is on its way: admission must not go before it has come. */
+	pthread_mutex_lock(&t->lock);
+	while (!t->granted)
+		pthread_cond_wait(&t->changed, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+	return -ECANCELED;
+}
+
+static int admit(struct transfer *t)
+{
+	int err;
+
+	t->admission.granted = on_granted;
+	if (t->nowait && layout_has_break(t->ip))
+		return -EAGAIN;
+	/*
+	 * C1: what was written before is in the blocks, and the kernel's pages
+	 * are gone. Before admission: to write dirty pages back the kernel may
+	 * have to wait for a truncate, which must not have to wait for us.
+	 */
+	fs_invalidate(t->fs, t->ip, 0, 0);
+	err = layout_admit(t->set, t->ip, &t->admission);
+	return err == -EINPROGRESS ? wait_granted(t) : err;
+}
+
+/* --- segments ------------------------------------------------------------------------- */
+
+struct segments {
+	struct dma_segment *seg;
+	size_t count, room;
+};
+
+static int add_segment(struct segments *s, void *mem, uint64_t length)
+{
+	if (s->count == s->room) {
+		size_t room = s->room ? 2 * s->room : 16;
+		struct dma_segment *seg = realloc(s->seg, room * sizeof(*seg));
+
+		if (!seg)
+			return -ENOMEM;
+		s->seg = seg;
+		s->room = room;
+	}
+	s->seg[s->count++] = (struct dma_segment){ mem, length };
+	return 0;
+}
+
+/* add_hole - zeroes for a device to read */
+static int add_hole(struct segments *s, uint64_t bytes)
+{
+	int err = 0;
+
+	while (bytes > 0 && !err) {
+		uint64_t n = min_u64(bytes, sizeof(zeroes));
+
+		err = add_segment(s, (void *)(uintptr_t)zeroes, n);
+		bytes -= n;
+	}
+	return err;
+}
+
+/* build_segments - memory for [off, end), of which runs are pinned */
+static int build_segments(struct transfer *t, const struct pinned_run *run,
+			  size_t nruns, uint64_t off, uint64_t end,
+			  struct segments *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < nruns && !err; i++) {
+		uint64_t start = run[i].lblk << PINFS_BLOCK_SHIFT;
+		uint64_t stop = (run[i].lblk + run[i].count)
+				<< PINFS_BLOCK_SHIFT;
+		uint8_t *mem = volume_block(t->ip->vol, run[i].pblk);
+
+		if (start > off)
+			err = add_hole(s, start - off);
+		off = max_u64(off, start);
+		stop = min_u64(stop, end);
+		if (!err)
+			err = add_segment(s, mem + (off - start), stop - off);
+		off = stop;
+	}
+	if (!err && off < end)
+		err = add_hole(s, end - off);
+	return err;
+}
+
+/* --- running --------------------------------------------------------------------------- */
+
+/* move - pin [off, off + len), transfer it, and have it be the file's */
+static int move(struct transfer *t, uint64_t off, uint64_t len, uint64_t *moved)
+{
+	uint64_t first = off >> PINFS_BLOCK_SHIFT;
+	uint64_t last = div_round_up(off + len, PINFS_BLOCK_SIZE);
+	struct pinned_run *runs = NULL;
+	struct segments s = { 0 };
+	size_t nruns;
+	int err = 0, finish;
+
+	*moved = 0;
+	if (t->direction == PINFS_FROM_DEVICE)
+		err = fs_dma_prepare(t->fs, t->ip, off, len);
+	if (!err)
+		err = layout_pin(t->set, t->ip, first, last - first, &runs,
+				 &nruns);
+	if (!err)
+		err = build_segments(t, runs, nruns, off, off + len, &s);
+	if (err)
+		goto out_free;
+	if (t->done == 0 && t->events.started)
+		t->events.started(t->events.arg, pin_set_id(t->set));
+	err = dma_run(t->job, s.seg, s.count, t->device_offset + t->done,
+		      moved);
+	if (t->direction == PINFS_FROM_DEVICE) {
+		finish = fs_dma_finish(t->fs, t->ip, off, len, off + *moved);
+		err = err ? err : finish;
+	}
+out_free:
+	free(s.seg);
+	free(runs);
+	return err;
+}
+
+/* move_all - in one go, or by windows if nobody knows how much there is */
+static int move_all(struct transfer *t)
+{
+	uint64_t left = t->until_end ? MAX_SIZE - t->offset : t->length;
+	int err = 0;
+
+	while (left > 0 && !err) {
+		uint64_t len = t->until_end ? min_u64(left, WINDOW) : left;
+		uint64_t moved;
+
+		err = move(t, t->offset + t->done, len, &moved);
+		t->done += moved;
+		pin_set_progress(t->set, t->done);
+		left -= moved;
+		if (moved < len)
+			break; /* the device's end */
+	}
+	return err;
+}
+
+int transfer_run(struct transfer *t, uint64_t *done)
+{
+	int err = admit(t);
+
+	if (!err)
+		err = move_all(t);
+	/*
+	 * The kernel has let go of the memory: the pins end, and a break that
+	 * waits goes on (L8, L11). Only then the page cache, which for dirty
+	 * pages may have to wait for that very break; the set counts as ended,
+	 * and its owner hears of it, when that is over (C2).
+	 */
+	pin_set_unpin(t->set);
+	if (t->direction == PINFS_FROM_DEVICE && t->done > 0)
+		fs_invalidate(t->fs, t->ip, t->offset, t->done);
+	fs_dma_account(t->fs, t->direction, t->done, err);
+	*done = t->done;
+	return err;
+}
