@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Which of mount(8)'s options reach the daemon. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "mount/options.c"
+
+static const struct {
+	const char *in;
+	const char *want; /* NULL: none */
+} lists[] = {
+	{ "", NULL },
+	{ "rw", NULL },
+	{ "rw,noauto,user=joe,_netdev,nofail,x-systemd.automount,X-a=b", NULL },
+	{ "ro", "ro" },
+	{ "rw,dax=always,relatime,break_timeout=5",
+	  "dax=always,break_timeout=5" },
+	{ ",,ro,,", "ro" },
+	{ "nodev,nosuid,noexec", "nodev,nosuid,noexec" },
+	{ "allow_other,user,threads=2", "allow_other,threads=2" },
+	{ "username=a,users2", "username=a,users2" },
+	{ "fsname=a\\,noauto,ro", "fsname=a\\,noauto,ro" },
+	{ "fsname=a\\\\,noauto", "fsname=a\\\\" },
+	{ "end\\", "end\\" },
+	{ "unknown=1", "unknown=1" },
+};
+
+START_TEST(what_reaches_the_daemon)
+{
+	struct options o = { .text = NULL };
+
+	ck_assert_int_eq(options_add(&o, lists[_i].in), 0);
+	if (lists[_i].want)
+		ck_assert_str_eq(o.text, lists[_i].want);
+	else
+		ck_assert_ptr_null(o.text);
+	ck_assert(!o.remount);
+	free(o.text);
+}
+END_TEST
+
+START_TEST(what_is_noticed)
+{
+	struct options o = { .text = NULL };
+
+	ck_assert_int_eq(options_add(&o, "ro,nodev"), 0);
+	ck_assert(o.dev && !o.suid);
+	ck_assert_int_eq(options_add(&o, "suid,remount"), 0);
+	ck_assert(o.suid && o.remount);
+	ck_assert_str_eq(o.text, "ro,nodev,suid");
+	free(o.text);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("cli_mount");
+	TCase *tc = tcase_create("options");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_loop_test(tc, what_reaches_the_daemon, 0, ARRAY_SIZE(lists));
+	tcase_add_test(tc, what_is_noticed);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
