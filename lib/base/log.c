@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <syslog.h>
 
-/* Set once at start, before there are threads; level may change at any time. */
+/* The name is set once, at start; the others may change at any time. */
 static const char *log_program = "pinfs";
-static bool log_syslog;
+static atomic_bool log_syslog;
 static atomic_int log_threshold = LOG_LEVEL_INFO;
 
 void log_init(const char *program)
@@ -24,7 +24,7 @@ void log_set_level(enum log_level level)
 void log_to_syslog(void)
 {
 	openlog(log_program, LOG_PID, LOG_DAEMON);
-	log_syslog = true;
+	atomic_store(&log_syslog, true);
 }
 
 static int log_priority(enum log_level level)
@@ -49,7 +49,7 @@ void log_at(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (log_syslog)
+	if (atomic_load(&log_syslog))
 		syslog(log_priority(level), "%s", line);
 	else
 		fprintf(stderr, "%s: %s\n", log_program, line);

@@ -288,6 +288,17 @@ static int check_inode(struct fs *fs, struct inode *ip,
 	return 0;
 }
 
+/*
+ * owner_of - with its command's name if it looks as if the change had to wait:
+ * to look it up takes longer than most changes do
+ */
+static struct layout_owner owner_of(const struct fs_change *ch)
+{
+	if (layout_is_pinned(ch->ip) || layout_has_break(ch->ip))
+		return layout_owner_of(ch->who.pid, ch->who.uid);
+	return (struct layout_owner){ .pid = ch->who.pid, .uid = ch->who.uid };
+}
+
 int fs_change_init(struct fs *fs, uint64_t node, struct fs_change *ch)
 {
 	int err = fs->opt.read_only ? -EROFS : check_range(ch);
@@ -303,8 +314,7 @@ int fs_change_init(struct fs *fs, uint64_t node, struct fs_change *ch)
 	ch->brk.change = ch->kind;
 	ch->brk.offset = ch->offset;
 	ch->brk.length = ch->length;
-	ch->brk.owner =
-		(struct layout_owner){ .pid = ch->who.pid, .uid = ch->who.uid };
+	ch->brk.owner = owner_of(ch);
 	ch->brk.run = run_change;
 	ch->brk.fail = fail_change;
 	err = layout_break_init(&ch->brk, fs->layouts, ch->ip);

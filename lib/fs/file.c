@@ -171,7 +171,11 @@ int fs_read_begin(struct fs *fs, struct fs_file *file, uint64_t off,
 	int err = 0;
 
 	r->fs = fs;
-	r->ip = ip;
+	/*
+	 * A handle of its own: once the bytes are sent, the file may be closed,
+	 * and released by another thread, before fs_read_end().
+	 */
+	r->ip = inode_hold(ip);
 	r->count = 0;
 	r->length = 0;
 	r->guard = journal_enter(fs->vol->journal);
@@ -197,6 +201,7 @@ void fs_read_end(struct fs_read *r)
 {
 	pthread_rwlock_unlock(&r->ip->lock);
 	journal_leave(r->fs->vol->journal, r->guard);
+	inode_put(r->ip);
 }
 
 int fs_fsync(struct fs *fs, struct fs_file *file)

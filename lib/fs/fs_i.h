@@ -14,8 +14,8 @@ struct fs {
 	struct layouts *layouts;
 	struct fs_kernel kernel; /* set before there are requests */
 	/*
-	 * Held by a rename that moves a directory to another: so that the chain
-	 * of parents above the new place stays as it is while it is looked at.
+	 * Held by a rename from one directory to another: so that the chain of
+	 * parents above the new place stays as it is while it is looked at.
 	 * Before all inode locks.
 	 */
 	pthread_mutex_t rename_lock;

@@ -84,13 +84,17 @@ static int lookup_dot(struct fs *fs, struct inode *dir, bool up,
 		      struct fs_entry *out)
 {
 	unsigned int guard = journal_enter(fs->vol->journal);
-	uint64_t ino;
+	uint64_t ino = dir->ino;
+	int err = 0;
 
 	pthread_rwlock_rdlock(&dir->lock);
-	ino = up ? le64_to_cpu(inode_read(dir, NULL)->parent) : dir->ino;
+	if (up) {
+		err = dir_check(dir);
+		ino = le64_to_cpu(inode_read(dir, NULL)->parent);
+	}
 	pthread_rwlock_unlock(&dir->lock);
 	journal_leave(fs->vol->journal, guard);
-	return get_entry(fs, ino, out);
+	return err ? err : get_entry(fs, ino, out);
 }
 
 int fs_lookup(struct fs *fs, uint64_t parent, const char *name,
@@ -189,6 +193,7 @@ static int fill_new(struct inode *dir, struct inode *ip, struct tx *tx,
 
 static int make_in(struct fs *fs, struct inode *dir, struct making *m)
 {
+	struct fs_file *file = NULL;
 	struct inode *ip = NULL;
 	struct dir_entry e;
 	struct op op;
@@ -208,16 +213,20 @@ static int make_in(struct fs *fs, struct inode *dir, struct making *m)
 		err = fill_new(dir, ip, op.tx, m);
 	if (!err)
 		fs_fill_entry(ip, op.tx, m->out);
+	if (!err && m->file)
+		err = fs_file_new(ip, m->open_flags, &file);
 	err = op_end(&op, err);
-	if (err && ip)
+	if (err && ip) {
+		fs_file_release(fs, file);
 		inode_new_undo(ip);
+	}
 	if (err)
 		return err;
 	if (m->file)
-		err = fs_file_new(ip, m->open_flags, m->file);
+		*m->file = file;
 	pthread_rwlock_unlock(&ip->lock);
 	inode_put(ip);
-	return err;
+	return 0;
 }
 
 static int make(struct fs *fs, uint64_t parent, struct making *m)
@@ -238,6 +247,15 @@ static int make(struct fs *fs, uint64_t parent, struct making *m)
 	return err;
 }
 
+/* is_mknod_mode - directories and links have calls of their own */
+static bool is_mknod_mode(uint32_t mode)
+{
+	if (mode & ~(uint32_t)(S_IFMT | 07777))
+		return false;
+	return S_ISREG(mode) || S_ISFIFO(mode) || S_ISSOCK(mode) ||
+	       S_ISCHR(mode) || S_ISBLK(mode);
+}
+
 int fs_mknod(struct fs *fs, uint64_t parent, const char *name, uint32_t mode,
 	     uint64_t rdev, const struct fs_caller *who, struct fs_entry *out,
 	     struct fs_file **file, int open_flags)
@@ -256,6 +274,8 @@ int fs_mknod(struct fs *fs, uint64_t parent, const char *name, uint32_t mode,
 		.open_flags = open_flags,
 	};
 
+	if (!is_mknod_mode(mode))
+		return -EINVAL;
 	return make(fs, parent, &m);
 }
 

@@ -120,8 +120,6 @@ static int do_move(const struct renaming *r, struct tx *tx)
 /* check_replace - may what is moved take the place of what is there? */
 static int check_replace(const struct renaming *r)
 {
-	if (r->flags & RENAME_NOREPLACE)
-		return -EEXIST;
 	if (is_dir(r->from.ip) && !is_dir(r->to.ip))
 		return -ENOTDIR;
 	if (!is_dir(r->from.ip) && is_dir(r->to.ip))
@@ -143,7 +141,13 @@ static int rename_locked(const struct renaming *r)
 	int err = op_begin(&op, r->fs);
 
 	if (!err)
+		err = dir_check(r->from.dir);
+	if (!err)
+		err = dir_check(r->to.dir);
+	if (!err)
 		err = names_are_as_found(r) ? 0 : -EAGAIN;
+	if (!err && r->to.ip && r->flags & RENAME_NOREPLACE)
+		err = -EEXIST;
 	if (!err && r->from.ip == r->to.ip)
 		return op_end(&op, 0); /* two names of one inode stay */
 	if (!err && r->flags & RENAME_EXCHANGE)
@@ -186,6 +190,10 @@ static int check_circle(const struct renaming *r)
 {
 	if (r->from.ip->ino == PINFS_ROOT_INO)
 		return -EBUSY;
+	/* What stays in its directory, or comes to nothing, makes none. */
+	if (r->from.dir == r->to.dir ||
+	    (r->to.ip && r->flags & RENAME_NOREPLACE))
+		return 0;
 	if (is_below(r->fs, r->to.dir, r->from.ip))
 		return -EINVAL;
 	if (!r->to.ip || !is_below(r->fs, r->from.dir, r->to.ip))

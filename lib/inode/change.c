@@ -168,6 +168,8 @@ static int zero_edge(struct inode *ip, struct tx *tx,
 
 	if (err || !extent_is_data(&e))
 		return err;
+	if (!volume_has(vol, e.pblk, 1))
+		return -EUCLEAN;
 	err = space_alloc(vol->space, tx, e.pblk, 1, SPACE_RESERVE, &run);
 	if (err)
 		return err;
@@ -245,13 +247,28 @@ static int note_intent(struct inode *ip, struct tx *tx,
 	return orphan_is_on_list(ip) ? 0 : orphan_add(ip, tx);
 }
 
+/* check_room - nothing may move behind the last block that a file can have */
+static int check_room(struct inode *ip, struct tx *tx,
+		      const struct inode_change *ch)
+{
+	uint64_t end;
+	int err;
+
+	if (ch->op != PINFS_INTENT_INSERT)
+		return 0;
+	err = extent_last(ip, tx, &end);
+	if (err || end <= ch->first)
+		return err;
+	return end > EXTENT_END - ch->count ? -EFBIG : 0;
+}
+
 /* begin - the first transaction; *small says whether it was all */
 static int begin(struct inode *ip, struct tx *tx, const struct inode_change *ch,
 		 bool *small)
 {
 	struct pinfs_intent in = intent_of(ch);
 	unsigned int budget = 2 * STEP_BUDGET;
-	int err = 0;
+	int err = check_room(ip, tx, ch);
 
 	for (unsigned int i = 0; i < ch->edges && !err; i++)
 		err = zero_edge(ip, tx, &ch->edge[i]);
@@ -267,17 +284,37 @@ static int begin(struct inode *ip, struct tx *tx, const struct inode_change *ch,
 	return *small ? step(ip, tx, &in, &budget) : note_intent(ip, tx, ch);
 }
 
+/* begin_change - commit the first transaction */
+static int begin_change(struct inode *ip, const struct inode_change *ch,
+			bool *small)
+{
+	struct tx *tx = tx_begin(ip->vol->journal);
+	int err = tx ? begin(ip, tx, ch, small) : -ENOMEM;
+
+	if (err) {
+		tx_abort(tx);
+		return err;
+	}
+	return tx_commit(tx);
+}
+
+static bool has_intent(struct inode *ip)
+{
+	return le32_to_cpu(inode_read(ip, NULL)->intent.op) !=
+	       PINFS_INTENT_NONE;
+}
+
 int inode_change(struct inode *ip, const struct inode_change *ch)
 {
 	unsigned int guard = journal_enter(ip->vol->journal);
-	struct tx *tx = tx_begin(ip->vol->journal);
 	bool small = true;
-	int err = tx ? begin(ip, tx, ch, &small) : -ENOMEM;
+	int err = 0;
 
-	if (err)
-		tx_abort(tx);
-	else
-		err = tx_commit(tx);
+	/* One that ran out of memory: its place is wanted for the next. */
+	if (has_intent(ip))
+		err = inode_finish_intent(ip);
+	if (!err)
+		err = begin_change(ip, ch, &small);
 	journal_leave(ip->vol->journal, guard);
 	if (err)
 		return err;
@@ -411,6 +448,8 @@ int inode_zero_tail(struct inode *ip)
 	err = extent_find(ip, NULL, size >> PINFS_BLOCK_SHIFT, &e);
 	if (err || !extent_is_data(&e))
 		return err;
+	if (!volume_has(vol, e.pblk, 1))
+		return -EUCLEAN;
 	block = volume_block(vol, e.pblk);
 	persist_set_flush(vol->pool, block + used, 0, PINFS_BLOCK_SIZE - used);
 	return 0;

@@ -61,7 +61,8 @@ static int leaf_load(const struct cursor *c, bool edit, struct leaf *l)
 		l->room = PINFS_NODE_EXTENTS;
 	}
 	l->count = le16_to_cpu(*l->count_at);
-	return 0;
+	/* Verified once, but a damaged map may have files stored to it (S5). */
+	return l->count <= l->room ? 0 : -EUCLEAN;
 }
 
 static void leaf_set_count(struct leaf *l, unsigned int count)
@@ -427,6 +428,12 @@ static int remove_head(struct cursor *c, struct extent *e, uint64_t len)
 	return put(c, e);
 }
 
+/* first_piece - blocks of e before end that may go in one step */
+static uint64_t first_piece(const struct extent *e, uint64_t end)
+{
+	return min_u64(min_u64(e->len, end - e->lblk), PINFS_GROUP_BLOCKS);
+}
+
 int extent_remove(struct inode *ip, struct tx *tx, uint64_t lblk, uint64_t end,
 		  unsigned int *budget)
 {
@@ -444,7 +451,7 @@ int extent_remove(struct inode *ip, struct tx *tx, uint64_t lblk, uint64_t end,
 		if (*budget == 0)
 			return -EAGAIN;
 		--*budget;
-		err = remove_head(&c, &e, min_u64(e.len, end - e.lblk));
+		err = remove_head(&c, &e, first_piece(&e, end));
 	}
 	return err;
 }
@@ -551,10 +558,24 @@ int extent_shift_up(struct inode *ip, struct tx *tx, uint64_t first,
 	return err;
 }
 
+int extent_last(struct inode *ip, struct tx *tx, uint64_t *end)
+{
+	struct cursor c;
+	struct extent e;
+	int err = seek(&c, ip, tx, EXTENT_END);
+
+	*end = 0;
+	if (!err)
+		err = get_before(&c, &e);
+	if (!err)
+		*end = end_of(&e);
+	return err == -ENOENT ? 0 : err;
+}
+
 unsigned int extent_count_upto(struct inode *ip, struct tx *tx, uint64_t lblk,
 			       uint64_t end, unsigned int max, int *err)
 {
-	unsigned int n = 0;
+	uint64_t n = 0;
 	struct cursor c;
 	struct extent e;
 
@@ -563,10 +584,11 @@ unsigned int extent_count_upto(struct inode *ip, struct tx *tx, uint64_t lblk,
 		*err = get(&c, &e);
 		if (*err || e.lblk >= end)
 			break;
-		n++;
+		n += div_round_up(min_u64(e.len, end - e.lblk),
+				  PINFS_GROUP_BLOCKS);
 		c.pos++;
 	}
 	if (*err == -ENOENT)
 		*err = 0;
-	return n;
+	return (unsigned int)min_u64(n, max);
 }

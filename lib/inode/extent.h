@@ -37,7 +37,10 @@ int extent_add(struct inode *ip, struct tx *tx, const struct extent *e);
 
 /*
  * extent_remove - unmap [lblk, end) and free the blocks, from lblk upwards
- * @budget: extents it may touch; what is left of it afterwards
+ * @budget: pieces it may free; what is left of it afterwards
+ *
+ * A piece is an extent, or as much of a longer one as there are blocks in a
+ * group: each group's bits take room in the transaction's record.
  *
  * Returns 0 when nothing is mapped there any more, -EAGAIN when the budget is
  * used up: commit, and call again.
@@ -48,7 +51,8 @@ int extent_remove(struct inode *ip, struct tx *tx, uint64_t lblk, uint64_t end,
 /*
  * extent_mark - have all extents in [lblk, end) written or unwritten
  *
- * As extent_remove(), but for the point it goes on from, which *lblk takes.
+ * As extent_remove(), but counts whole extents; *lblk takes the point that it
+ * goes on from.
  */
 int extent_mark(struct inode *ip, struct tx *tx, uint64_t *lblk, uint64_t end,
 		bool unwritten, unsigned int *budget);
@@ -68,7 +72,10 @@ int extent_shift_down(struct inode *ip, struct tx *tx, uint64_t *cursor,
 int extent_shift_up(struct inode *ip, struct tx *tx, uint64_t first,
 		    uint64_t *cursor, uint64_t by, unsigned int *budget);
 
-/* extent_count_upto - extents in [lblk, end), at most max */
+/* extent_last - where the last extent ends; 0 if there is none */
+int extent_last(struct inode *ip, struct tx *tx, uint64_t *end);
+
+/* extent_count_upto - pieces, see extent_remove(), in [lblk, end), at most max */
 unsigned int extent_count_upto(struct inode *ip, struct tx *tx, uint64_t lblk,
 			       uint64_t end, unsigned int max, int *err);
 

@@ -103,6 +103,8 @@ static int inode_load(struct inode *ip)
 	if (format_inode_is_free(di))
 		return -ESTALE;
 	err = format_inode_verify(di, ip->ino, ip->vol->seed, &why);
+	if (!err)
+		err = format_inode_map_verify(di, ip->vol->total_blocks, &why);
 	if (err) {
 		log_error("%s: inode %llu: %s: unmount and run fsck.pinfs",
 			  ip->vol->pool->path, (unsigned long long)ip->ino,
@@ -185,6 +187,18 @@ static void bucket_remove(struct bucket *b, struct inode *ip)
 	*at = ip->next;
 }
 
+/* is_unused - is ours the only handle? locked: nobody who comes has looked */
+static bool is_unused(struct inode *ip)
+{
+	struct bucket *b = bucket_of(ip->vol, ip->ino);
+	bool unused;
+
+	pthread_mutex_lock(&b->lock);
+	unused = ip->refs == 1;
+	pthread_mutex_unlock(&b->lock);
+	return unused;
+}
+
 void inode_put(struct inode *ip)
 {
 	struct bucket *b;
@@ -195,7 +209,8 @@ void inode_put(struct inode *ip)
 	pthread_mutex_lock(&b->lock);
 	/*
 	 * With one handle, ours, nobody else looks at unlinked and dead: both
-	 * change only in the hands of one who has a handle.
+	 * change only in the hands of one who has a handle. If somebody comes
+	 * by the inode's number meanwhile, inode_reclaim() leaves it to him.
 	 */
 	while (ip->refs == 1 && ip->unlinked && !ip->dead &&
 	       !ip->vol->read_only) {
@@ -348,7 +363,9 @@ int inode_new(struct volume *vol, struct tx *tx, const struct inode_init *init,
 		return err;
 	}
 	ip->unlinked = init->nlink == 0;
-	pthread_rwlock_wrlock(&ip->lock);
+	/* Nobody has it yet, so its place in the order of locks is no matter. */
+	err = pthread_rwlock_trywrlock(&ip->lock);
+	assert(err == 0);
 	/*
 	 * A handle of the number's former owner may still be in the bucket; it
 	 * is dead, and found only by who looks for it by address. Ours comes
@@ -429,10 +446,16 @@ static bool has_extents(struct inode *ip)
 }
 
 /* is_tiny - can all of its extents go with the transaction that unlinks it? */
-static bool is_tiny(struct inode *ip, struct tx *tx)
+static bool is_tiny(struct inode *ip, struct tx *tx, int *err)
 {
-	return !has_extents(ip) ||
-	       le16_to_cpu(inode_read(ip, tx)->tree_level) == 0;
+	*err = 0;
+	if (!has_extents(ip))
+		return true;
+	if (le16_to_cpu(inode_read(ip, tx)->tree_level) > 0)
+		return false;
+	return extent_count_upto(ip, tx, 0, EXTENT_END,
+				 PINFS_INLINE_EXTENTS + 1,
+				 err) <= PINFS_INLINE_EXTENTS;
 }
 
 static void mark_unlinked(struct tx_hook *hook, bool committed)
@@ -450,8 +473,8 @@ int inode_drop_link(struct inode *ip, struct tx *tx, bool in_use)
 	struct funeral *f;
 	int err = 0;
 
-	if (!in_use && is_tiny(ip, tx)) {
-		if (has_extents(ip))
+	if (!in_use && is_tiny(ip, tx, &err)) {
+		if (!err && has_extents(ip))
 			err = extent_remove(ip, tx, 0, EXTENT_END, &budget);
 		return err ? err : free_rest(ip, tx);
 	}
@@ -461,7 +484,8 @@ int inode_drop_link(struct inode *ip, struct tx *tx, bool in_use)
 	f->ip = ip;
 	f->hook.fn = mark_unlinked;
 	tx_on_end(tx, &f->hook);
-	return orphan_add(ip, tx);
+	/* It is there already if a change of its layout could not be finished. */
+	return orphan_is_on_list(ip) ? 0 : orphan_add(ip, tx);
 }
 
 /* reclaim_step - one transaction; -EAGAIN: there is more to do */
@@ -494,7 +518,7 @@ int inode_reclaim(struct inode *ip)
 
 	pthread_rwlock_wrlock(&ip->lock);
 	do {
-		err = ip->dead ? 0 : reclaim_step(ip);
+		err = ip->dead || !is_unused(ip) ? 0 : reclaim_step(ip);
 	} while (err == -EAGAIN);
 	if (err) {
 		log_error("%s: inode %llu: freeing it: %s; the next mount "

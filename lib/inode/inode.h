@@ -9,7 +9,7 @@
  * Locks. inode->lock is taken shared to look at contents, tree, entries; taken
  * exclusively, and held until tx_commit() has returned, to change them. Several
  * inodes are locked in ascending order of their numbers (inode_lock_all), then
- * the inode file's, then an orphan list's. A free inode that somebody still
+ * an orphan list's, then the inode file's. A free inode that somebody still
  * has a handle of is marked dead: look after locking.
  */
 #ifndef PINFS_INODE_H
@@ -150,7 +150,8 @@ bool orphan_is_on_list(struct inode *ip);
  * inode_reclaim - free all that an unlinked inode has, then the inode (L10)
  *
  * In several transactions; it is on its orphan list, so a crash in between is
- * no loss. No lock held.
+ * no loss. Stops when somebody else gets a handle: his inode_put() goes on. No
+ * lock held.
  */
 int inode_reclaim(struct inode *ip);
 

@@ -14,8 +14,10 @@
 #include "pool/persist.h"
 #include "space/bitmap.h"
 
-/* Blocks of the inode file that are mapped at once: 128 inodes. */
+/* Blocks of the inode file that are mapped at once, at best: 128 inodes. */
 #define CHUNK 16u
+
+#define MAPS_MAX ((1ull << PINFS_INO_BITS) / PINFS_IMAP_INODES + 1)
 
 /* Maps of other groups that are looked into before the file grows. */
 #define MAPS_TO_TRY 8u
@@ -36,7 +38,7 @@ struct itable {
 	uint64_t maps; /* groups that there are */
 	uint64_t map_room;
 	uint64_t current; /* group that numbers come from */
-	uint32_t next; /* position in it */
+	uint32_t next; /* position in it: none before it is free */
 };
 
 /* struct number - one taken or given back by a transaction */
@@ -65,8 +67,16 @@ static int check_file(struct volume *vol)
 	const char *why;
 	int err = format_inode_verify(di, PINFS_ITABLE_INO, vol->seed, &why);
 
+	if (!err)
+		err = format_inode_map_verify(di, vol->total_blocks, &why);
 	if (!err && (le32_to_cpu(di->mode) & S_IFMT) != S_IFREG) {
 		why = "it is not a file";
+		err = -EUCLEAN;
+	}
+	if (!err && (le64_to_cpu(di->size) == 0 ||
+		     le64_to_cpu(di->size) > (MAPS_MAX * PINFS_IMAP_BLOCKS)
+						     << PINFS_BLOCK_SHIFT)) {
+		why = "it is of an impossible size";
 		err = -EUCLEAN;
 	}
 	if (err)
@@ -129,7 +139,7 @@ static int find_mapped(struct itable *it, uint64_t lblk, struct extent *e)
 
 int itable_locate(struct volume *vol, uint64_t ino, uint64_t *blkno)
 {
-	struct extent e;
+	struct extent e = { 0 };
 	int err;
 
 	if (ino == 0 || ino >> PINFS_INO_BITS)
@@ -144,15 +154,13 @@ int itable_locate(struct volume *vol, uint64_t ino, uint64_t *blkno)
 /* --- growing the file ------------------------------------------------------------ */
 
 /* fill_map - a new map with all of its inodes free */
-static int fill_map(struct itable *it, struct tx *tx, uint64_t group,
-		    uint64_t blkno)
+static int fill_map(struct tx *tx, uint64_t group, uint64_t blkno)
 {
 	struct pinfs_bitmap *b = tx_block_new(tx, blkno);
 	uint64_t clear = PINFS_IMAP_INODES;
 
 	if (!b)
 		return -ENOMEM;
-	(void)it;
 	b->hdr.magic = cpu_to_le32(PINFS_MAGIC_IMAP);
 	b->hdr.spec[0] = cpu_to_le64(group);
 	b->hdr.spec[1] = cpu_to_le64(clear);
@@ -160,30 +168,34 @@ static int fill_map(struct itable *it, struct tx *tx, uint64_t group,
 }
 
 /*
- * map_chunk - map the aligned chunk around lblk, zeroed; file.lock is held
+ * map_chunk - map the hole from lblk to the end of its chunk, or what there is a
+ *             run of blocks for, zeroed; file.lock is held
  *
- * A chunk may hold the group's map, its first block.
+ * The first block of the first chunk is the group's map.
  */
-static int map_chunk(struct itable *it, struct tx *tx, uint64_t lblk)
+static int map_chunk(struct itable *it, struct tx *tx,
+		     const struct extent *hole)
 {
-	uint64_t group = lblk / PINFS_IMAP_BLOCKS;
-	uint64_t within = lblk % PINFS_IMAP_BLOCKS / CHUNK * CHUNK;
+	uint64_t group = hole->lblk / PINFS_IMAP_BLOCKS;
+	uint64_t within = hole->lblk % PINFS_IMAP_BLOCKS;
+	uint64_t left = min_u64(CHUNK - within % CHUNK,
+				PINFS_IMAP_BLOCKS - within);
 	struct volume *vol = it->vol;
-	struct extent e = { .lblk = map_lblk(group) + within };
+	struct extent e = { .lblk = hole->lblk };
 	struct space_run run;
 	struct pinfs_inode *di;
 	uint64_t end;
 	int err;
 
-	e.len = min_u64(CHUNK, PINFS_IMAP_BLOCKS - within);
-	err = space_alloc(vol->space, tx, 0, e.len, SPACE_EXACT, &run);
+	err = space_alloc(vol->space, tx, 0, min_u64(left, hole->len), 0, &run);
 	if (err)
 		return err;
 	e.pblk = run.first;
+	e.len = run.count;
 	persist_set_flush(vol->pool, volume_block(vol, e.pblk), 0,
 			  e.len << PINFS_BLOCK_SHIFT);
 	if (within == 0)
-		err = fill_map(it, tx, group, e.pblk);
+		err = fill_map(tx, group, e.pblk);
 	if (!err)
 		err = extent_add(&it->file, tx, &e);
 	if (err)
@@ -200,7 +212,7 @@ static int map_chunk(struct itable *it, struct tx *tx, uint64_t lblk)
 /* ensure_mapped - have lblk of the inode file mapped, and say where */
 static int ensure_mapped(struct itable *it, uint64_t lblk, uint64_t *blkno)
 {
-	struct extent e;
+	struct extent e = { 0 };
 	struct tx *tx;
 	int err;
 
@@ -213,7 +225,7 @@ static int ensure_mapped(struct itable *it, uint64_t lblk, uint64_t *blkno)
 	if (err || e.pblk)
 		goto out_unlock;
 	tx = tx_begin(it->vol->journal);
-	err = tx ? map_chunk(it, tx, lblk) : -ENOMEM;
+	err = tx ? map_chunk(it, tx, &e) : -ENOMEM;
 	if (err)
 		tx_abort(tx);
 	else
@@ -319,10 +331,25 @@ static int add_group(struct itable *it)
 	return 0;
 }
 
-/* take_any - the current group, some others, or a new one */
+/* add_behind - a new group behind those up to maps, unless somebody has */
+static int add_behind(struct itable *it, uint64_t maps)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&it->map_lock);
+	if (it->maps > maps)
+		goto out_unlock;
+	/* If there is no space for the last one's map, so there is for none. */
+	err = it->map[maps - 1].bits ? add_group(it) : -ENOSPC;
+out_unlock:
+	pthread_mutex_unlock(&it->map_lock);
+	return err;
+}
+
+/* take_any - the current group, some others, the last, or a new one */
 static int take_any(struct itable *it, uint64_t *ino)
 {
-	uint64_t current, maps, group;
+	uint64_t current, maps;
 	int err;
 
 	pthread_mutex_lock(&it->map_lock);
@@ -334,22 +361,31 @@ static int take_any(struct itable *it, uint64_t *ino)
 		if (err != -ENOSPC)
 			return err;
 	}
-	pthread_mutex_lock(&it->map_lock);
-	group = it->maps;
-	err = group == maps ? add_group(it) : 0;
-	group = it->maps - 1;
-	pthread_mutex_unlock(&it->map_lock);
-	return err ? err : try_group(it, group, ino);
+	err = try_group(it, maps - 1, ino);
+	if (err != -ENOSPC)
+		return err;
+	err = add_behind(it, maps);
+	return err ? err : try_group(it, maps, ino);
 }
 
+/*
+ * release_number - the lowest free number is the next to be taken: the file
+ * never shrinks, so it must not grow while there are free slots in it
+ */
 static void release_number(struct itable *it, uint64_t ino)
 {
+	uint64_t group = ino / PINFS_IMAP_INODES;
+	uint32_t bit = (uint32_t)(ino % PINFS_IMAP_INODES);
 	struct map *m;
 
 	pthread_mutex_lock(&it->map_lock);
-	m = &it->map[ino / PINFS_IMAP_INODES];
-	bitmap_clear(m->bits, (uint32_t)(ino % PINFS_IMAP_INODES), 1);
+	m = &it->map[group];
+	bitmap_clear(m->bits, bit, 1);
 	m->full = false;
+	if (group < it->current || (group == it->current && bit < it->next)) {
+		it->current = group;
+		it->next = bit;
+	}
 	pthread_mutex_unlock(&it->map_lock);
 }
 

@@ -127,11 +127,17 @@ static struct pinfs_orphan *edit_of(struct volume *vol, struct tx *tx,
 
 bool orphan_is_on_list(struct inode *ip)
 {
-	const struct pinfs_orphan *o =
-		tx_read_lines(ip->vol->journal, NULL, ip->blkno,
-			      ip->line + ORPHAN_LINE_OF_INODE);
+	pthread_mutex_t *lock = &ip->vol->orphans->lock[list_of(ip->ino)];
+	const struct pinfs_orphan *o;
+	bool is;
 
-	return le64_to_cpu(o->on_list) != 0;
+	/* Its neighbours in the list change the line, too. */
+	pthread_mutex_lock(lock);
+	o = tx_read_lines(ip->vol->journal, NULL, ip->blkno,
+			  ip->line + ORPHAN_LINE_OF_INODE);
+	is = le64_to_cpu(o->on_list) != 0;
+	pthread_mutex_unlock(lock);
+	return is;
 }
 
 int orphan_add(struct inode *ip, struct tx *tx)
@@ -194,11 +200,14 @@ int orphan_remove(struct inode *ip, struct tx *tx)
 
 static uint64_t list_first(struct volume *vol, unsigned int list)
 {
+	unsigned int guard = journal_enter(vol->journal);
 	struct place p = head_place(vol, list);
 	const struct pinfs_orphan *o =
 		tx_read_lines(vol->journal, NULL, p.blkno, p.line);
+	uint64_t first = le64_to_cpu(o->next);
 
-	return le64_to_cpu(o->next);
+	journal_leave(vol->journal, guard);
+	return first;
 }
 
 static int take_off(struct inode *ip)
@@ -217,11 +226,13 @@ static int take_off(struct inode *ip)
 static int recover_one(struct volume *vol, uint64_t ino)
 {
 	const struct pinfs_inode *di;
+	unsigned int guard;
 	struct inode *ip;
 	int err = inode_get(vol, ino, INODE_ANY_GEN, &ip);
 
 	if (err)
 		return err == -ESTALE ? -EUCLEAN : err;
+	guard = journal_enter(vol->journal);
 	pthread_rwlock_wrlock(&ip->lock);
 	di = inode_read(ip, NULL);
 	if (le32_to_cpu(di->intent.op) != PINFS_INTENT_NONE)
@@ -229,6 +240,7 @@ static int recover_one(struct volume *vol, uint64_t ino)
 	else if (!ip->unlinked)
 		err = take_off(ip);
 	pthread_rwlock_unlock(&ip->lock);
+	journal_leave(vol->journal, guard);
 	inode_put(ip); /* frees an unlinked one */
 	return err;
 }
@@ -254,6 +266,8 @@ int orphan_recover(struct volume *vol)
 			}
 		}
 	}
+	/* Those that left the lists had not been counted. */
+	atomic_store(&vol->orphans->count, 0);
 	return 0;
 }
 

@@ -48,7 +48,7 @@ static int node_load(struct inode *ip, struct tx *tx,
 		n->index = n->di->u.index;
 		n->count = le16_to_cpu(n->di->tree_count);
 		n->room = PINFS_INLINE_INDEXES;
-		return 0;
+		return n->count <= n->room ? 0 : -EUCLEAN;
 	}
 	in = edit ? meta_edit(ip->vol, tx, blkno, PINFS_MAGIC_INDEX, ip->ino,
 			      &err) :
@@ -63,6 +63,9 @@ static int node_load(struct inode *ip, struct tx *tx,
 	n->index = in->index;
 	n->count = le16_to_cpu(in->hdr.count);
 	n->room = PINFS_NODE_INDEXES;
+	/* Verified once, but a damaged map may have files stored to it (S5). */
+	if (n->count > n->room)
+		return damaged(ip, "a tree node has an impossible count");
 	return 0;
 }
 

@@ -244,7 +244,7 @@ static void apply_unrevoked(struct journal *j, struct revoke_table *t,
 			apply_bits(j, e);
 			continue;
 		}
-		if (revoke_slot(t, jentry_block(e))->seq <= seq)
+		if (revoke_slot(t, jentry_block(e))->seq < seq)
 			apply_lines(j, e, lines);
 		lines += le32_to_cpu(e->count) * PINFS_LINE_SIZE;
 	}

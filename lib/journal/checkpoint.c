@@ -7,7 +7,9 @@
  *   2. Sync. Data that S and older records speak of, the records themselves,
  *      and what the round before brought home, are on the medium.
  *   3. Write the state: sealed up to S, home up to the round before. Sync.
- *      From here on S survives power loss: who waits in fsync is woken.
+ *      From here on S survives power loss: who waits in fsync is woken if he
+ *      began to wait before this round began. A round that was at work then
+ *      may have synced before he stored his data.
  *   4. Apply the records up to S to their home locations.
  *   5. Take the overlay's pages up to S out; blocks freed by then may be used.
  *
@@ -40,19 +42,26 @@ int journal_fail(struct journal *j, int err, const char *what)
 	return atomic_load(&j->error);
 }
 
-static int seal(struct journal *j, uint64_t upto)
+/* state_is - does the state on the medium say so already? */
+static bool state_is(struct journal *j, uint64_t home, uint64_t sealed)
+{
+	return le64_to_cpu(j->state.checkpoint_seq) == home &&
+	       le64_to_cpu(j->state.sealed_seq) == sealed;
+}
+
+static int seal(struct journal *j, uint64_t round, uint64_t upto)
 {
 	int err;
 
 	lanes_wait_finished(j, upto);
 	err = pool_sync(j->pool);
-	if (!err)
+	if (!err && !state_is(j, j->applied_seq, upto))
 		err = lanes_reclaim(j, j->applied_seq, upto);
 	if (err)
 		return journal_fail(j, err, "sync");
 	room_wake(j);
 	pthread_mutex_lock(&j->ckpt_lock);
-	j->sealed_seq = upto;
+	j->synced_round = round;
 	pthread_cond_broadcast(&j->ckpt_done);
 	pthread_mutex_unlock(&j->ckpt_lock);
 	return 0;
@@ -107,11 +116,22 @@ static void publish_home(struct journal *j, uint64_t upto)
 	pthread_mutex_unlock(&j->ckpt_lock);
 }
 
+static uint64_t begin_round(struct journal *j)
+{
+	uint64_t round;
+
+	pthread_mutex_lock(&j->ckpt_lock);
+	round = ++j->begun_round;
+	pthread_mutex_unlock(&j->ckpt_lock);
+	return round;
+}
+
 /* checkpoint_round - see above; checkpointer, or nobody else at work */
 int checkpoint_round(struct journal *j)
 {
+	uint64_t round = begin_round(j);
 	uint64_t upto = atomic_load(&j->next_seq) - 1;
-	int err = seal(j, upto);
+	int err = seal(j, round, upto);
 
 	if (!err)
 		err = bring_home(j, upto);
@@ -126,8 +146,10 @@ int checkpoint_round(struct journal *j)
 
 static bool has_reason(const struct journal *j)
 {
-	return j->stop || j->pressed || j->wanted_seq > j->sealed_seq ||
-	       j->wanted_home > j->home_seq;
+	/* Who is in the way of bringing home wakes us when he leaves. */
+	return j->stop || j->pressed || j->wanted_round > j->synced_round ||
+	       (j->wanted_home > j->home_seq &&
+		atomic_load(&j->overlay->blocked) == 0);
 }
 
 /* wait_reason - until somebody asks, or the time is up */
@@ -146,11 +168,11 @@ static void wait_reason(struct journal *j)
  * A round takes back the room of the one before, so who is pressed for room
  * needs two.
  */
-static void run_rounds(struct journal *j, bool pressed)
+static void run_rounds(struct journal *j, bool asked, bool pressed)
 {
 	uint64_t youngest = atomic_load(&j->next_seq) - 1;
 
-	if (!pressed && youngest == j->applied_seq && youngest == j->home_seq)
+	if (!asked && youngest == j->applied_seq && youngest == j->home_seq)
 		return;
 	if (checkpoint_round(j) == 0 && pressed)
 		checkpoint_round(j);
@@ -162,19 +184,20 @@ static void *checkpointer(void *arg)
 
 	pthread_mutex_lock(&j->ckpt_lock);
 	for (;;) {
-		bool pressed;
+		bool asked, pressed;
 
 		wait_reason(j);
 		if (j->stop)
 			break;
+		asked = has_reason(j);
 		pressed = j->pressed;
 		j->pressed = false;
 		pthread_mutex_unlock(&j->ckpt_lock);
 		if (atomic_load(&j->error) == 0)
-			run_rounds(j, pressed);
+			run_rounds(j, asked, pressed);
 		pthread_mutex_lock(&j->ckpt_lock);
 		if (atomic_load(&j->error)) {
-			j->sealed_seq = UINT64_MAX;
+			j->synced_round = UINT64_MAX;
 			j->home_seq = UINT64_MAX;
 			pthread_cond_broadcast(&j->ckpt_done);
 		}
@@ -212,34 +235,46 @@ void checkpointer_press(struct journal *j)
 	pthread_mutex_unlock(&j->ckpt_lock);
 }
 
-/* wait_for - until *done has reached the youngest record of now */
-static int wait_for(struct journal *j, uint64_t *wanted, const uint64_t *done)
+/* checkpointer_unblock - nobody is in the way of overlay_drop() any more */
+void checkpointer_unblock(struct journal *j)
 {
-	uint64_t seq = atomic_load(&j->next_seq) - 1;
-
 	pthread_mutex_lock(&j->ckpt_lock);
-	if (*wanted < seq)
-		*wanted = seq;
-	while (*done < seq) {
+	atomic_store(&j->overlay->blocked, 0);
+	pthread_cond_signal(&j->ckpt_wake);
+	pthread_mutex_unlock(&j->ckpt_lock);
+}
+
+/* wait_for - until *done has reached goal; ckpt_lock is held */
+static void wait_for(struct journal *j, uint64_t goal, uint64_t *wanted,
+		     const uint64_t *done)
+{
+	if (*wanted < goal)
+		*wanted = goal;
+	while (*done < goal) {
 		pthread_cond_signal(&j->ckpt_wake);
 		pthread_cond_wait(&j->ckpt_done, &j->ckpt_lock);
 	}
-	pthread_mutex_unlock(&j->ckpt_lock);
-	return atomic_load(&j->error);
 }
 
 int journal_sync(struct journal *j)
 {
 	if (!j->overlay || j->read_only)
 		return atomic_load(&j->error);
-	return wait_for(j, &j->wanted_seq, &j->sealed_seq);
+	pthread_mutex_lock(&j->ckpt_lock);
+	wait_for(j, j->begun_round + 1, &j->wanted_round, &j->synced_round);
+	pthread_mutex_unlock(&j->ckpt_lock);
+	return atomic_load(&j->error);
 }
 
 int journal_bring_home(struct journal *j)
 {
 	if (!j->overlay || j->read_only)
 		return atomic_load(&j->error);
-	return wait_for(j, &j->wanted_home, &j->home_seq);
+	pthread_mutex_lock(&j->ckpt_lock);
+	wait_for(j, atomic_load(&j->next_seq) - 1, &j->wanted_home,
+		 &j->home_seq);
+	pthread_mutex_unlock(&j->ckpt_lock);
+	return atomic_load(&j->error);
 }
 
 void journal_when_home(struct journal *j, struct journal_waiter *w)

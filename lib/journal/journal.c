@@ -74,7 +74,6 @@ static void set_counters(struct journal *j)
 		j->lane[i].tail = le32_to_cpu(j->state.tail[i]);
 		j->lane[i].head = j->lane[i].tail;
 	}
-	j->sealed_seq = seq;
 	j->applied_seq = seq;
 	j->home_seq = seq;
 	atomic_store(&j->next_seq, seq + 1);
@@ -185,13 +184,13 @@ void journal_abandon(struct journal *j)
 
 unsigned int journal_enter(struct journal *j)
 {
-	return j->overlay ? overlay_enter(j->overlay) : 0;
+	return j->overlay ? overlay_enter(j) : 0;
 }
 
 void journal_leave(struct journal *j, unsigned int guard)
 {
 	if (j->overlay)
-		overlay_leave(j->overlay, guard);
+		overlay_leave(j, guard);
 }
 
 const void *journal_read(struct journal *j, uint64_t blkno)

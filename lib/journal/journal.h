@@ -52,7 +52,7 @@ struct journal_recovery {
 /*
  * journal_open - recover what the last owner left, and begin (S3)
  * @sb: stays the caller's, must outlive the journal
- * @boot_id: 16 bytes, of the running kernel
+ * @boot_id: 16 bytes, of the running kernel; zeroes if that is not known
  *
  * With JOURNAL_READ_ONLY, -EUCLEAN if there is something to recover; else
  * -EUCLEAN for a damaged journal, or what pool_sync() said.
@@ -73,7 +73,8 @@ int journal_close(struct journal *j);
 void journal_abandon(struct journal *j);
 
 /*
- * journal_sync - all that is committed now survives power loss on return
+ * journal_sync - all that is committed now, and all that was stored in place
+ *                before, survives power loss on return
  *
  * Nothing to do on persistent memory. Never called between journal_enter() and
  * journal_leave().

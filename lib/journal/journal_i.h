@@ -19,6 +19,9 @@
 #define OVERLAY_SHARDS 64u
 #define OVERLAY_BUCKETS 256u
 
+/* No pool lives to see more; a number past it is not one that pinfs wrote. */
+#define JOURNAL_MAX_SEQ (1ull << 62)
+
 /* struct lane_record - a record in a lane that is not yet reclaimed */
 struct lane_record {
 	uint64_t seq;
@@ -71,6 +74,8 @@ struct overlay {
 	_Atomic uint64_t pages;
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t users[2];
+	/* 1 + the index in users[] of those whom overlay_drop() found in its way */
+	_Atomic uint32_t blocked;
 	struct overlay_page *limbo; /* checkpointer only */
 };
 
@@ -111,9 +116,10 @@ struct journal {
 	bool thread_runs;
 	pthread_mutex_t ckpt_lock;
 	pthread_cond_t ckpt_wake; /* for the checkpointer */
-	pthread_cond_t ckpt_done; /* sealed_seq has grown, or error is set */
-	uint64_t sealed_seq; /* ckpt_lock */
-	uint64_t wanted_seq; /* ckpt_lock: somebody waits for it to be sealed */
+	pthread_cond_t ckpt_done; /* synced_round or home_seq has grown */
+	uint64_t begun_round; /* ckpt_lock: rounds are numbered from 1 */
+	uint64_t synced_round; /* ckpt_lock */
+	uint64_t wanted_round; /* ckpt_lock: somebody waits for it */
 	uint64_t home_seq; /* ckpt_lock: applied, and out of the overlay */
 	uint64_t wanted_home; /* ckpt_lock */
 	uint64_t applied_seq; /* checkpointer only: brought home */
@@ -189,8 +195,8 @@ int overlay_reserve(struct journal *j, uint64_t blkno);
 void overlay_store(struct journal *j, uint64_t blkno, uint32_t first,
 		   uint32_t count, const uint8_t *lines, uint64_t seq);
 bool overlay_drop(struct overlay *ov, uint64_t upto);
-unsigned int overlay_enter(struct overlay *ov);
-void overlay_leave(struct overlay *ov, unsigned int guard);
+unsigned int overlay_enter(struct journal *j);
+void overlay_leave(struct journal *j, unsigned int guard);
 
 /* apply.c */
 void apply_home(struct journal *j, const struct pinfs_jrec *rec);
@@ -204,6 +210,7 @@ int journal_recover(struct journal *j, struct journal_recovery *rec);
 int checkpointer_start(struct journal *j);
 void checkpointer_stop(struct journal *j);
 void checkpointer_press(struct journal *j);
+void checkpointer_unblock(struct journal *j);
 int checkpoint_round(struct journal *j);
 int checkpointer_flush(struct journal *j);
 void call_waiters(struct journal *j, uint64_t upto);

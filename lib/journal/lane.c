@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
+
 static int lane_init(struct journal *j, uint32_t i)
 {
 	uint32_t blocks = le32_to_cpu(j->sb->lane_blocks);
@@ -172,7 +174,9 @@ static void lane_forget(struct lane *lane, uint64_t upto, struct reclaimed *sum)
  * @sealed: records that are durable, on an ordinary file
  *
  * The room counts as free only after the state that says so is on the medium,
- * or a crash would find tails that point into younger records.
+ * or a crash would find tails that point into younger records. If it can't be
+ * written, the room is never free again. checkpoint_seq never goes back: an
+ * empty lane's tail is where records lie that were reclaimed.
  */
 int lanes_reclaim(struct journal *j, uint64_t upto, uint64_t sealed)
 {
@@ -181,6 +185,8 @@ int lanes_reclaim(struct journal *j, uint64_t upto, uint64_t sealed)
 	int err;
 
 	pthread_mutex_lock(&j->state_lock);
+	upto = max_u64(upto, le64_to_cpu(s->checkpoint_seq));
+	sealed = max_u64(sealed, upto);
 	for (uint32_t i = 0; i < j->lanes; i++) {
 		lane_forget(&j->lane[i], upto, &sum);
 		s->tail[i] = cpu_to_le32(j->lane[i].tail);
@@ -194,7 +200,7 @@ int lanes_reclaim(struct journal *j, uint64_t upto, uint64_t sealed)
 	err = jstate_write(j);
 	if (!err && j->overlay)
 		err = pool_sync(j->pool);
-	for (uint32_t i = 0; i < j->lanes; i++)
+	for (uint32_t i = 0; i < j->lanes && !err; i++)
 		atomic_fetch_sub(&j->lane[i].used, sum.bytes[i]);
 	pthread_mutex_unlock(&j->state_lock);
 	return err;
@@ -248,7 +254,7 @@ static bool lane_has_room(const struct lane *lane, uint32_t length)
 {
 	uint32_t need = length + lane_pad(lane, length);
 
-	return atomic_load(&lane->used) + need <= lane->size;
+	return (uint64_t)atomic_load(&lane->used) + need <= lane->size;
 }
 
 /*
@@ -265,17 +271,16 @@ static int lane_wait_room(struct journal *j, struct lane *lane, uint32_t length)
 
 	atomic_fetch_add(&j->room_waiters, 1);
 	pthread_mutex_lock(&j->room_lock);
-	while (!lane_has_room(lane, length)) {
-		err = atomic_load(&j->error);
-		if (err)
-			break;
+	while (!(err = atomic_load(&j->error)) &&
+	       !lane_has_room(lane, length)) {
+		/* It may fall again, so look once. */
+		uint64_t lowest = lowest_active(j);
+
 		if (j->overlay) {
 			checkpointer_press(j);
 			pthread_cond_wait(&j->room_cond, &j->room_lock);
-		} else if (oldest_seq(lane) < lowest_active(j)) {
-			uint64_t upto = lowest_active(j) - 1;
-
-			err = lanes_reclaim(j, upto, upto);
+		} else if (oldest_seq(lane) < lowest) {
+			err = lanes_reclaim(j, lowest - 1, lowest - 1);
 			if (err)
 				break;
 		} else {

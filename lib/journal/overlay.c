@@ -113,8 +113,9 @@ void overlay_store(struct journal *j, uint64_t blkno, uint32_t first,
 	assert(p);
 	if (p->seq < seq)
 		p->seq = seq;
-	memcpy(p->data + first * PINFS_LINE_SIZE, lines,
-	       count * PINFS_LINE_SIZE);
+	if (count > 0)
+		memcpy(p->data + first * PINFS_LINE_SIZE, lines,
+		       count * PINFS_LINE_SIZE);
 	p->reserved--;
 	pthread_mutex_unlock(&sh->lock);
 }
@@ -159,9 +160,15 @@ static void limbo_free(struct overlay *ov)
 bool overlay_drop(struct overlay *ov, uint64_t upto)
 {
 	uint64_t epoch = atomic_load(&ov->epoch);
+	uint32_t before = (uint32_t)((epoch + 1) % 2);
 
-	if (atomic_load(&ov->users[(epoch + 1) % 2]) != 0)
-		return false;
+	if (atomic_load(&ov->users[before]) != 0) {
+		/* Look again: who has left by then may not have seen it. */
+		atomic_store(&ov->blocked, before + 1);
+		if (atomic_load(&ov->users[before]) != 0)
+			return false;
+	}
+	atomic_store(&ov->blocked, 0);
 	limbo_free(ov);
 	for (unsigned int i = 0; i < OVERLAY_SHARDS; i++) {
 		pthread_mutex_lock(&ov->shard[i].lock);
@@ -173,9 +180,19 @@ bool overlay_drop(struct overlay *ov, uint64_t upto)
 	return true;
 }
 
-/* overlay_enter - returns what overlay_leave() takes */
-unsigned int overlay_enter(struct overlay *ov)
+/* uncount - the last one wakes the checkpointer if that waits for him */
+static void uncount(struct journal *j, uint32_t i)
 {
+	if (atomic_fetch_sub(&j->overlay->users[i], 1) == 1 &&
+	    atomic_load(&j->overlay->blocked) == i + 1)
+		checkpointer_unblock(j);
+}
+
+/* overlay_enter - returns what overlay_leave() takes */
+unsigned int overlay_enter(struct journal *j)
+{
+	struct overlay *ov = j->overlay;
+
 	for (;;) {
 		uint64_t epoch = atomic_load(&ov->epoch);
 
@@ -183,11 +200,11 @@ unsigned int overlay_enter(struct overlay *ov)
 		if (atomic_load(&ov->epoch) == epoch)
 			return (unsigned int)(epoch % 2);
 		/* It moved on in between: counted in the wrong one. */
-		atomic_fetch_sub(&ov->users[epoch % 2], 1);
+		uncount(j, (uint32_t)(epoch % 2));
 	}
 }
 
-void overlay_leave(struct overlay *ov, unsigned int guard)
+void overlay_leave(struct journal *j, unsigned int guard)
 {
-	atomic_fetch_sub(&ov->users[guard], 1);
+	uncount(j, guard);
 }

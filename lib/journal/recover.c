@@ -102,7 +102,8 @@ static int walk_next(const struct journal *j, const struct lane *lane,
 			w->offset = 0;
 			continue;
 		}
-		if (!entries_are_sane(j, rec)) {
+		if (!entries_are_sane(j, rec) ||
+		    le64_to_cpu(rec->seq) > JOURNAL_MAX_SEQ) {
 			log_error("%s: journal: lane %u: the record at %u is "
 				  "not one that pinfs wrote",
 				  j->pool->path, lane->index, w->offset);
@@ -154,10 +155,13 @@ static int find_in_lane(struct journal *j, const struct lane *lane,
 /* replay_limit - the youngest record that may be replayed */
 static uint64_t replay_limit(const struct journal *j)
 {
+	static const uint8_t unknown[sizeof(j->boot_id)];
 	const struct pinfs_jstate *s = &j->state;
 
-	if (!(le32_to_cpu(s->flags) & PINFS_JSTATE_VOLATILE) ||
-	    memcmp(s->boot_id, j->boot_id, sizeof(s->boot_id)) == 0)
+	if (!(le32_to_cpu(s->flags) & PINFS_JSTATE_VOLATILE))
+		return UINT64_MAX;
+	if (memcmp(s->boot_id, j->boot_id, sizeof(s->boot_id)) == 0 &&
+	    memcmp(s->boot_id, unknown, sizeof(unknown)) != 0)
 		return UINT64_MAX;
 	return le64_to_cpu(s->sealed_seq);
 }

@@ -24,6 +24,15 @@ static bool tails_are_sane(const struct journal *j)
 	return true;
 }
 
+static bool numbers_are_sane(const struct journal *j)
+{
+	const struct pinfs_jstate *s = &j->state;
+
+	return le64_to_cpu(s->update) <= JOURNAL_MAX_SEQ &&
+	       le64_to_cpu(s->checkpoint_seq) <= JOURNAL_MAX_SEQ &&
+	       le64_to_cpu(s->sealed_seq) <= JOURNAL_MAX_SEQ;
+}
+
 /* jstate_load - read the state in force; -EUCLEAN if neither block is whole */
 int jstate_load(struct journal *j)
 {
@@ -40,6 +49,12 @@ int jstate_load(struct journal *j)
 	j->state = *s;
 	if (!tails_are_sane(j)) {
 		log_error("%s: journal: a lane's tail lies outside of it",
+			  j->pool->path);
+		return -EUCLEAN;
+	}
+	if (!numbers_are_sane(j)) {
+		log_error("%s: journal: the state's numbers are not ones that "
+			  "pinfs wrote; run fsck.pinfs",
 			  j->pool->path);
 		return -EUCLEAN;
 	}

@@ -198,6 +198,7 @@ void *tx_block_new(struct tx *tx, uint64_t blkno)
 		page = add_page(tx, blkno, 0, PINFS_LINES_PER_BLOCK);
 	if (!page)
 		return NULL;
+	assert(page->count == PINFS_LINES_PER_BLOCK);
 	memset(page->data, 0, PINFS_BLOCK_SIZE);
 	page->fresh = true;
 	return page->data;
@@ -205,12 +206,11 @@ void *tx_block_new(struct tx *tx, uint64_t blkno)
 
 void tx_forget(struct tx *tx, uint64_t blkno)
 {
-	for (size_t i = 0; i < tx->pages; i++) {
+	for (size_t i = tx->pages; i-- > 0;) {
 		if (tx->page[i].blkno != blkno)
 			continue;
 		free(tx->page[i].data);
 		tx->page[i] = tx->page[--tx->pages];
-		return;
 	}
 }
 
@@ -447,10 +447,10 @@ static void apply_overlay(struct journal *j, const struct pinfs_jrec *rec)
 /*
  * commit_record - write the record to a lane and the changes to their places
  *
- * The order is that of S1: what the record makes reachable (fresh blocks, data
- * that the caller stored) is flushed before; lane_append()'s fence is behind
- * both, and the commit; then the changes, fenced before anybody may build on
- * them (the caller's locks) and before the record's room is used again.
+ * The order is that of S1: what the record makes reachable is fenced before;
+ * lane_append()'s fence is behind the record, and the commit; then the changes,
+ * fenced before anybody may build on them (the caller's locks) and before the
+ * record's room is used again.
  */
 static int commit_record(struct journal *j, struct pinfs_jrec *rec)
 {
@@ -496,6 +496,11 @@ static int tx_write(struct tx *tx)
 	if (!rec)
 		return -ENOMEM;
 	write_fresh(tx);
+	/*
+	 * What the record makes reachable, fresh blocks and data that the caller
+	 * stored, is there before any part of the record can be (S1, S4).
+	 */
+	persist_fence(tx->j->pool);
 	if (tx->j->overlay)
 		err = reserve_overlay(tx->j, rec);
 	if (!err)

@@ -115,33 +115,57 @@ static void name_of(struct layout_break *brk, char *buf, size_t size)
 		opt->name_of(brk->ls->vol, brk->ip->ino, buf, size);
 }
 
+static double seconds_since(uint64_t ns)
+{
+	return (double)(now_ns() - ns) / 1e9;
+}
+
+/* describe_break - what comes first, and runs or waits to */
+static void describe_break(const struct layout *lo, char *buf, size_t size)
+{
+	const struct layout_break *brk =
+		list_first_entry(&lo->breaks, struct layout_break, node);
+
+	snprintf(buf, size, "%s of pid %u (%s), which runs, since %.1f s",
+		 change_names[brk->change], brk->owner.pid, brk->owner.comm,
+		 seconds_since(brk->asked_ns));
+}
+
+/* span_of - from the lowest to the highest block that a hold has pinned */
+static void span_of(const struct hold *h, uint64_t *first, uint64_t *end)
+{
+	*first = UINT64_MAX;
+	*end = 0;
+	pthread_mutex_lock(&h->set->lock);
+	for (const struct pinned_range *r = h->ranges; r; r = r->next) {
+		*first = min_u64(*first, r->first);
+		*end = max_u64(*end, r->first + r->count);
+	}
+	pthread_mutex_unlock(&h->set->lock);
+	*first = min_u64(*first, *end);
+}
+
 /* describe_holder - one that holds the file up; layout.lock is held */
 static void describe_holder(struct layout *lo, char *buf, size_t size)
 {
 	const struct pin_set *set;
 	const struct hold *h;
-	uint64_t first = 0, count = 0;
+	uint64_t first, end;
 
 	if (list_empty(&lo->holds)) {
-		snprintf(buf, size, "nobody any more");
+		describe_break(lo, buf, size);
 		return;
 	}
 	h = list_first_entry(&lo->holds, struct hold, in_layout);
 	set = h->set;
-	pthread_mutex_lock(&h->set->lock);
-	if (h->ranges) {
-		first = h->ranges->first;
-		count = h->ranges->count;
-	}
-	pthread_mutex_unlock(&h->set->lock);
+	span_of(h, &first, &end);
 	snprintf(buf, size,
 		 "pin set %" PRIu64 " of pid %u (%s): bytes %" PRIu64
 		 " to %" PRIu64 " %s a device, since %.1f s%s",
 		 set->number, set->opt.owner.pid, set->opt.owner.comm,
-		 first << PINFS_BLOCK_SHIFT,
-		 (first + count) << PINFS_BLOCK_SHIFT,
+		 first << PINFS_BLOCK_SHIFT, end << PINFS_BLOCK_SHIFT,
 		 set->opt.direction == PINFS_FROM_DEVICE ? "from" : "to",
-		 (double)(now_ns() - set->began_ns) / 1e9,
+		 seconds_since(set->began_ns),
 		 lo->admitted > 1 ? ", and others" : "");
 }
 
@@ -157,7 +181,7 @@ static void complain(struct layout_break *brk, const char *holder,
 		 brk->ip->ino, name[0] ? name : "no name", brk->owner.pid,
 		 brk->owner.comm,
 		 timed_out ? "failed with EBUSY after" : "has waited",
-		 (double)(now_ns() - brk->asked_ns) / 1e9, holder);
+		 seconds_since(brk->asked_ns), holder);
 }
 
 static uint64_t next_due(const struct layout_break *brk)
@@ -235,6 +259,11 @@ int layout_break_init(struct layout_break *brk, struct layouts *ls,
 	return 0;
 }
 
+static bool is_busy(const struct layout *lo)
+{
+	return lo->admitted > 0 || !list_empty(&lo->breaks);
+}
+
 /*
  * enqueue - run now, wait, or fail; layout.lock is held
  *
@@ -247,9 +276,7 @@ static enum layout_break_step enqueue(struct layout_break *brk)
 	if (brk->cancelled)
 		return brk->step = LAYOUT_BREAK_DONE;
 	brk->number = next_number(brk->ls);
-	brk->step = lo->admitted == 0 && list_empty(&lo->breaks) ?
-			    LAYOUT_BREAK_RUNNING :
-			    LAYOUT_BREAK_WAITING;
+	brk->step = is_busy(lo) ? LAYOUT_BREAK_WAITING : LAYOUT_BREAK_RUNNING;
 	list_add_tail(&brk->node, &lo->breaks);
 	if (brk->step == LAYOUT_BREAK_WAITING) {
 		registry_add_break(brk->ls, brk);
@@ -258,6 +285,23 @@ static enum layout_break_step enqueue(struct layout_break *brk)
 		set_timer(brk);
 	}
 	return brk->step;
+}
+
+/*
+ * name_owner - the waiter's command, for messages and listings (L14)
+ *
+ * Only of a break that is going to wait, for it takes a look into /proc, and
+ * while its process is sure to be there. layout.lock is held, but not meanwhile.
+ */
+static void name_owner(struct layout_break *brk)
+{
+	struct layout *lo = brk->layout;
+
+	if (!is_busy(lo) || !brk->owner.pid || brk->owner.comm[0])
+		return;
+	pthread_mutex_unlock(&lo->lock);
+	brk->owner = layout_owner_of(brk->owner.pid, brk->owner.uid);
+	pthread_mutex_lock(&lo->lock);
 }
 
 void layout_break(struct layout_break *brk)
@@ -269,6 +313,7 @@ void layout_break(struct layout_break *brk)
 	layouts_join(brk->ls, true); /* L15 waits for it */
 	atomic_fetch_add(&brk->ls->count.breaks, 1);
 	pthread_mutex_lock(&lo->lock);
+	name_owner(brk);
 	step = enqueue(brk);
 	pthread_mutex_unlock(&lo->lock);
 	/* A waiting one may be gone by now. */
@@ -306,8 +351,9 @@ void layout_break_cancel(struct layout_break *brk, int err)
 
 	pthread_mutex_lock(&lo->lock);
 	if (brk->step == LAYOUT_BREAK_NEW) {
+		if (!brk->cancelled)
+			atomic_fetch_add(&brk->ls->count.interrupted, 1);
 		brk->cancelled = err;
-		atomic_fetch_add(&brk->ls->count.interrupted, 1);
 	} else if (brk->step == LAYOUT_BREAK_WAITING) {
 		withdraw(brk, err);
 		atomic_fetch_add(&brk->ls->count.interrupted, 1);

@@ -41,8 +41,9 @@
  * nothing else: no lock, no thread (L6, L9).
  *
  * Locks: layout.lock (one a file) is taken inside inode->lock or alone, and
- * before pin_set.lock, the registries' locks and the work queue's. Nobody takes
- * an inode lock, or runs or answers anything, with layout.lock held.
+ * before pin_set.lock, the registries' locks, the timers' and the work queue's;
+ * a registry's before pin_set.lock. Nobody takes an inode lock, or runs or
+ * answers anything, with layout.lock held.
  */
 #ifndef PINFS_LAYOUT_H
 #define PINFS_LAYOUT_H
@@ -98,7 +99,7 @@ struct work_queue *layouts_work(struct layouts *ls);
 /* --- pin sets ---------------------------------------------------------------- */
 
 #define PIN_LONGTERM 1u /* refused with -EOPNOTSUPP (L13) */
-#define PIN_NOWAIT 2u /* -EAGAIN rather than waiting behind a break */
+#define PIN_NOWAIT   2u /* -EAGAIN rather than waiting behind a break */
 
 struct pin_options {
 	struct layout_owner owner;
@@ -138,9 +139,17 @@ struct admission {
  * layout_admit - from 0 on the file's layout stays as it is until the set ends
  *
  * 0: admitted, or the set was already; -EINPROGRESS: queued behind a break,
- * granted() will be called; -EAGAIN: it would have been, and PIN_NOWAIT is set.
+ * granted() will be called; -EAGAIN: it would have been, and PIN_NOWAIT is set;
+ * -EALREADY: the set is in the queue, with another admission.
  */
 int layout_admit(struct pin_set *set, struct inode *ip, struct admission *a);
+
+/*
+ * layout_refuses - would layout_admit() say -EAGAIN now?
+ *
+ * For who has something to do before admission, and better does not begin.
+ */
+bool layout_refuses(struct pin_set *set, struct inode *ip);
 
 /* layout_admit_cancel - true: it is not, and never will be granted */
 bool layout_admit_cancel(struct admission *a);
@@ -174,7 +183,10 @@ int layout_pin(struct pin_set *set, struct inode *ip, uint64_t first,
  */
 void pin_set_unpin(struct pin_set *set);
 
-/* pin_set_free - unpins if need be; NULL is fine */
+/* pin_set_no_cancel - the cancel function is not running, and will not again */
+void pin_set_no_cancel(struct pin_set *set);
+
+/* pin_set_free - unpins if need be; no admission is queued; NULL is fine */
 void pin_set_free(struct pin_set *set);
 
 /* pin_set_progress - for the listing: bytes transferred so far */

@@ -34,8 +34,11 @@ struct counters {
 	_Atomic uint64_t retries;
 };
 
-/* Pins of one block that can be counted; one more is refused. */
-#define PINS_MAX UINT32_MAX
+/*
+ * Pins of one block that can be counted; one more is refused. Far from where the
+ * counter wraps, so that those who are about to be refused don't make it 0.
+ */
+#define PINS_MAX (UINT32_MAX / 2)
 
 struct layouts {
 	struct volume *vol;
@@ -60,7 +63,7 @@ struct layout {
 	pthread_mutex_t lock;
 	uint32_t admitted; /* lock: pin sets that hold the layout (L3) */
 	struct list_head holds; /* lock: their holds */
-	struct list_head queue; /* lock: admissions that wait */
+	struct list_head queue; /* lock: admissions that wait, oldest set first */
 	struct list_head breaks; /* lock: in the order asked (L4) */
 };
 

@@ -68,13 +68,41 @@ static void fill_set(const struct pin_set *set, struct pinfs_ioc_pin *out)
 	memcpy(out->comm, set->opt.owner.comm, sizeof(out->comm));
 }
 
+/* struct line - ranges of a hold that continue each other are one */
+struct line {
+	uint64_t first;
+	uint64_t count;
+	uint64_t blocks; /* of it, that are pinned */
+};
+
+/* next_line - from *at, NULL at the end; the newest ranges come first */
+static struct line next_line(const struct pinned_range **at)
+{
+	const struct pinned_range *r = *at;
+	struct line l = { 0 };
+
+	for (; r; r = r->next) {
+		if (l.count > 0 && r->first + r->count != l.first)
+			break;
+		l.first = r->first;
+		l.count += r->count;
+		for (size_t i = 0; i < r->nruns; i++)
+			l.blocks += r->run[i].count;
+	}
+	*at = r;
+	return l;
+}
+
 static uint32_t lines_of_hold(const struct hold *h)
 {
+	const struct pinned_range *r = h->ranges;
 	uint32_t n = 0;
 
-	for (const struct pinned_range *r = h->ranges; r; r = r->next)
+	do {
+		next_line(&r);
 		n++;
-	return n ? n : 1;
+	} while (r);
+	return n;
 }
 
 /* lines_of - lines that a set takes in a listing of ino; set.lock is held */
@@ -90,7 +118,7 @@ static uint32_t lines_of(const struct pin_set *set, uint64_t ino)
 }
 
 static void add_line(struct pinfs_ioc_pins *io, const struct pin_set *set,
-		     const struct hold *h, const struct pinned_range *r)
+		     const struct hold *h, const struct line *l)
 {
 	struct pinfs_ioc_pin *out;
 
@@ -102,11 +130,21 @@ static void add_line(struct pinfs_ioc_pins *io, const struct pin_set *set,
 		return;
 	out->ino = h->ip->ino;
 	out->waiting = atomic_load(&h->state) == HOLD_QUEUED;
-	if (!r)
-		return;
-	out->offset = r->first << PINFS_BLOCK_SHIFT;
-	out->length = r->count << PINFS_BLOCK_SHIFT;
-	out->blocks = r->count;
+	out->offset = l->first << PINFS_BLOCK_SHIFT;
+	out->length = l->count << PINFS_BLOCK_SHIFT;
+	out->blocks = l->blocks;
+}
+
+static void list_hold(struct pinfs_ioc_pins *io, const struct pin_set *set,
+		      const struct hold *h)
+{
+	const struct pinned_range *r = h->ranges;
+
+	do {
+		struct line l = next_line(&r);
+
+		add_line(io, set, h, &l);
+	} while (r);
 }
 
 /*
@@ -128,16 +166,9 @@ static bool list_set(struct pinfs_ioc_pins *io, struct pin_set *set,
 	}
 	if (list_empty(&set->holds) && ino == 0)
 		add_line(io, set, NULL, NULL);
-	list_for_each_entry(h, &set->holds, in_set) {
-		const struct pinned_range *r = h->ranges;
-
-		if (ino && h->ip->ino != ino)
-			continue;
-		do {
-			add_line(io, set, h, r);
-			r = r ? r->next : NULL;
-		} while (r);
-	}
+	list_for_each_entry(h, &set->holds, in_set)
+		if (ino == 0 || h->ip->ino == ino)
+			list_hold(io, set, h);
 	pthread_mutex_unlock(&set->lock);
 	return true;
 }

@@ -2,6 +2,7 @@
 /* Pin sets: admission to a file, pins of its blocks, the end. */
 #include "layout/layout_i.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,16 +98,17 @@ static void hold_free(struct hold *h)
 /*
  * may_enter - L4: not while a break that was asked for before the set began is
  * queued; L5: one that was asked for later is no obstacle, unless it runs
+ *
+ * The first of the queue has the smallest number, and no other ever runs.
  */
 static bool may_enter(const struct layout *lo, const struct pin_set *set)
 {
 	const struct layout_break *brk;
 
-	list_for_each_entry(brk, &lo->breaks, node)
-		if (brk->number < set->number ||
-		    brk->step == LAYOUT_BREAK_RUNNING)
-			return false;
-	return true;
+	if (list_empty(&lo->breaks))
+		return true;
+	brk = list_first_entry(&lo->breaks, struct layout_break, node);
+	return brk->number > set->number && brk->step != LAYOUT_BREAK_RUNNING;
 }
 
 static void enter(struct layout *lo, struct hold *h)
@@ -116,6 +118,18 @@ static void enter(struct layout *lo, struct hold *h)
 	lo->admitted++;
 }
 
+/* enqueue - in the order of numbers, so that the oldest set comes first */
+static void enqueue(struct layout *lo, struct admission *a)
+{
+	struct list_head *at = lo->queue.prev;
+
+	while (at != &lo->queue &&
+	       list_entry(at, struct admission, node)->set->number >
+		       a->set->number)
+		at = at->prev;
+	list_add(&a->node, at);
+}
+
 int layout_admit(struct pin_set *set, struct inode *ip, struct admission *a)
 {
 	struct hold *h = find_hold(set, ip);
@@ -123,7 +137,7 @@ int layout_admit(struct pin_set *set, struct inode *ip, struct admission *a)
 	int err = 0;
 
 	if (h)
-		return 0;
+		return atomic_load(&h->state) == HOLD_ADMITTED ? 0 : -EALREADY;
 	h = hold_new(set, ip);
 	if (!h)
 		return -ENOMEM;
@@ -137,7 +151,7 @@ int layout_admit(struct pin_set *set, struct inode *ip, struct admission *a)
 		atomic_store(&h->state, HOLD_QUEUED);
 		a->set = set;
 		a->hold = h;
-		list_add_tail(&a->node, &lo->queue);
+		enqueue(lo, a);
 		err = -EINPROGRESS;
 	}
 	pthread_mutex_unlock(&lo->lock);
@@ -148,6 +162,21 @@ int layout_admit(struct pin_set *set, struct inode *ip, struct admission *a)
 		atomic_fetch_add(&set->ls->count.pin_waits, 1);
 	}
 	return err;
+}
+
+bool layout_refuses(struct pin_set *set, struct inode *ip)
+{
+	struct layout *lo = atomic_load(&ip->layout);
+	bool refuses;
+
+	if (!lo || !(set->opt.flags & PIN_NOWAIT))
+		return false;
+	pthread_mutex_lock(&lo->lock);
+	refuses = !may_enter(lo, set);
+	pthread_mutex_unlock(&lo->lock);
+	if (refuses)
+		atomic_fetch_add(&set->ls->count.refused, 1);
+	return refuses;
 }
 
 static void admission_granted(struct work *w)
@@ -169,7 +198,7 @@ void layout_admit_queued(struct layout *lo)
 
 	list_for_each_entry_safe(a, next, &lo->queue, node) {
 		if (!may_enter(lo, a->set))
-			continue;
+			break; /* then those after it may not, either */
 		list_del(&a->node);
 		enter(lo, a->hold);
 		a->work.fn = admission_granted;
@@ -209,7 +238,7 @@ static void count_down(struct layouts *ls, uint64_t pblk, uint64_t count)
 static int count_up(struct layouts *ls, uint64_t pblk, uint64_t count)
 {
 	for (uint64_t b = pblk; b < pblk + count; b++) {
-		if (atomic_fetch_add(&ls->block_pins[b], 1) != PINS_MAX)
+		if (atomic_fetch_add(&ls->block_pins[b], 1) < PINS_MAX)
 			continue;
 		atomic_fetch_sub(&ls->block_pins[b], 1);
 		atomic_fetch_add(&ls->count.pins, b - pblk);
@@ -371,6 +400,7 @@ static void leave(struct hold *h)
 	for (struct pinned_range *r = h->ranges; r; r = r->next)
 		range_count_down(lo->ls, r);
 	pthread_mutex_lock(&lo->lock);
+	assert(atomic_load(&h->state) == HOLD_ADMITTED && lo->admitted > 0);
 	list_del(&h->in_layout);
 	lo->admitted--;
 	layout_advance(lo);
@@ -391,6 +421,13 @@ void pin_set_unpin(struct pin_set *set)
 		leave(h);
 		hold_free(h);
 	}
+}
+
+void pin_set_no_cancel(struct pin_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	set->opt.cancel = NULL;
+	pthread_mutex_unlock(&set->lock);
 }
 
 void pin_set_free(struct pin_set *set)

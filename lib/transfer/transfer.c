@@ -12,8 +12,12 @@
 #define DEFAULT_DEPTH 8u
 #define DEFAULT_CHUNK (1u << 20)
 
-/* What a transfer of unknown length pins at a time. */
-#define WINDOW (4u << 20)
+/*
+ * What a transfer of unknown length allocates and pins at a time: as much again as
+ * has come, so that a short one is not given much more than it needs.
+ */
+#define WINDOW_LEAST (64u << 10)
+#define WINDOW_MOST  (4u << 20)
 
 #define MAX_SIZE ((uint64_t)INT64_MAX)
 
@@ -31,7 +35,6 @@ struct transfer {
 	uint64_t length; /* bytes, if not until_end */
 	uint64_t device_offset;
 	bool until_end; /* of the device */
-	bool nowait;
 	uint64_t done; /* transfer_run()'s thread only */
 
 	pthread_mutex_t lock;
@@ -43,14 +46,14 @@ struct transfer {
 
 /* --- setting up ------------------------------------------------------------------------ */
 
+/* on_progress - done counts all windows */
 static void on_progress(void *arg, uint64_t done)
 {
 	struct transfer *t = arg;
 
-	pin_set_progress(t->set, t->done + done);
+	pin_set_progress(t->set, done);
 	if (t->events.progress)
-		t->events.progress(t->events.arg, pin_set_id(t->set),
-				   t->done + done);
+		t->events.progress(t->events.arg, pin_set_id(t->set), done);
 }
 
 /* cancel_set - pin_set_cancel() calls it, for whoever asks */
@@ -140,7 +143,6 @@ int transfer_new(struct fs *fs, struct inode *ip,
 	t->length = start->length;
 	t->device_offset = start->device_offset;
 	t->until_end = start->flags & PINFS_DMA_ALL;
-	t->nowait = start->flags & PINFS_DMA_NOWAIT;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
 	err = check_range(t);
@@ -171,9 +173,11 @@ void transfer_free(struct transfer *t)
 {
 	if (!t)
 		return;
-	pin_set_free(t->set);
+	/* The set last: who waits for its end closes the file system (L15). */
+	pin_set_no_cancel(t->set);
 	dma_close(t->job);
 	inode_put(t->ip);
+	pin_set_free(t->set);
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -224,12 +228,24 @@ static int wait_granted(struct transfer *t)
 	return -ECANCELED;
 }
 
+static bool is_cancelled(struct transfer *t)
+{
+	bool cancelled;
+
+	pthread_mutex_lock(&t->lock);
+	cancelled = t->cancelled;
+	pthread_mutex_unlock(&t->lock);
+	return cancelled;
+}
+
 static int admit(struct transfer *t)
 {
 	int err;
 
 	t->admission.granted = on_granted;
-	if (t->nowait && layout_has_break(t->ip))
+	if (is_cancelled(t))
+		return -ECANCELED;
+	if (layout_refuses(t->set, t->ip))
 		return -EAGAIN;
 	/*
 	 * C1: what was written before is in the blocks, and the kernel's pages
@@ -339,23 +355,64 @@ out_free:
 	return err;
 }
 
-/* move_all - in one go, or by windows if nobody knows how much there is */
-static int move_all(struct transfer *t)
+/* next_window - up to a block's end, so that no two windows share a block */
+static uint64_t next_window(const struct transfer *t)
 {
-	uint64_t left = t->until_end ? MAX_SIZE - t->offset : t->length;
-	int err = 0;
+	uint64_t at = t->offset + t->done;
+	uint64_t len = min_u64(max_u64(t->done, WINDOW_LEAST), WINDOW_MOST);
 
-	while (left > 0 && !err) {
-		uint64_t len = t->until_end ? min_u64(left, WINDOW) : left;
-		uint64_t moved;
+	len = round_down_u64(len, PINFS_BLOCK_SIZE) - at % PINFS_BLOCK_SIZE;
+	return min_u64(len, MAX_SIZE - at);
+}
 
-		err = move(t, t->offset + t->done, len, &moved);
+/*
+ * move_window - as much of *len as there is space for
+ *
+ * Nobody knows yet whether the device has more than fits.
+ */
+static int move_window(struct transfer *t, uint64_t *len, uint64_t *moved)
+{
+	uint64_t at = t->offset + t->done, end;
+	int err = move(t, at, *len, moved);
+
+	while (err == -ENOSPC && *moved == 0 && *len > PINFS_BLOCK_SIZE) {
+		end = round_down_u64(at + *len / 2, PINFS_BLOCK_SIZE);
+		if (end <= at)
+			end = round_down_u64(at, PINFS_BLOCK_SIZE) +
+			      PINFS_BLOCK_SIZE;
+		*len = end - at;
+		err = move(t, at, *len, moved);
+	}
+	return err;
+}
+
+static int move_until_end(struct transfer *t)
+{
+	uint64_t len, moved;
+	int err;
+
+	do {
+		len = next_window(t);
+		if (len == 0)
+			return 0;
+		err = move_window(t, &len, &moved);
 		t->done += moved;
 		pin_set_progress(t->set, t->done);
-		left -= moved;
-		if (moved < len)
-			break; /* the device's end */
-	}
+	} while (!err && moved == len);
+	return err;
+}
+
+static int move_all(struct transfer *t)
+{
+	int err;
+
+	if (t->until_end)
+		return move_until_end(t);
+	/* While it waited the file may have become shorter; now it can't. */
+	err = check_range(t);
+	if (!err)
+		err = move(t, t->offset, t->length, &t->done);
+	pin_set_progress(t->set, t->done);
 	return err;
 }
 

@@ -8,7 +8,8 @@
 
 need pinfs mkfs.pinfs fsck.pinfs pinfsd mount.fuse.pinfs
 
-# says STATUS PATTERN PROGRAM ARG... - one line on stderr, "PROGRAM: ...", that
+# says STATUS PATTERN PROGRAM ARG... - one line on stderr, "PROGRAM: ..." (or, from
+# the daemon that the mount helper becomes, "pinfsd: ..."), that
 # has PATTERN, and nothing on stdout; a second line may point to --help
 says() {
 	local want=$1 pattern=$2 status=0
@@ -17,7 +18,7 @@ says() {
 	"$@" >"$WORK/.stdout" 2>"$WORK/.stderr" </dev/null || status=$?
 	if [ "$status" != "$want" ] || [ -s "$WORK/.stdout" ] ||
 		[ "$(grep -cv '^Try ' "$WORK/.stderr")" != 1 ] ||
-		! head -n 1 "$WORK/.stderr" | grep -q "^$1: " ||
+		! head -n 1 "$WORK/.stderr" | grep -qE "^($1|pinfsd): " ||
 		! grep -qE -e "$pattern" "$WORK/.stderr"; then
 		cat "$WORK/.stdout" "$WORK/.stderr" >&2
 		fail "status $status, want $want and '$pattern', of: $*"

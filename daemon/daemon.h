@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pinfsd: the FUSE edge. It decodes requests, calls the library and answers;
+ * errors are negative everywhere but in the answers.
+ *
+ * Threads, and what each of them may wait for:
+ *   main          the mount's life: start-up, drain, unmount (main.c)
+ *   signals       SIGTERM and its like, and deadly faults (signals.c)
+ *   workers       requests; never for a pin (session.c, L9)
+ *   DMA server    accept, watcher, one a connection (dma_server.c)
+ *   errands       invalidations around an ioctl (crew.c, C5)
+ * and those of the library: deferred changes, timers.
+ */
+#ifndef PINFSD_DAEMON_H
+#define PINFSD_DAEMON_H
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "crew.h"
+#include "fs/fs.h"
+#include "handle.h"
+#include "options.h"
+
+#define PROGRAM "pinfsd"
+
+struct dma_server;
+struct session;
+
+/* struct daemon - set before the first request, and as it is from then on */
+struct daemon {
+	struct options opt;
+	char *mountpoint; /* absolute */
+	uid_t owner; /* who mounted it */
+	struct pool *pool;
+	struct fs *fs;
+	struct session *session;
+	struct fuse_session *se;
+	struct handles *handles;
+	struct crew *crew; /* errands; all done before fs is closed */
+	struct dma_server *dma;
+	atomic_bool ending; /* asked to end, or unmounted */
+};
+
+static inline struct daemon *daemon_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Requests about open files. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "ops.h"
+
+/* --- opening -------------------------------------------------------------- */
+
+/* The kernel keeps no pages of a file that is DAX (C4). */
+static void set_caching(struct daemon *d, const struct handle *h,
+			struct fuse_file_info *fi)
+{
+	fi->fh = (uintptr_t)h;
+	fi->noflush = 1;
+	if (fs_file_is_dax(d->fs, h->file)) {
+		fi->direct_io = 1;
+#ifdef HAVE_FUSE_PARALLEL_DIRECT_WRITES
+		fi->parallel_direct_writes = 1;
+#endif
+	} else {
+		fi->keep_cache = 1;
+	}
+}
+
+void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct daemon *d = daemon_of(req);
+	struct handle *h = handle_new(d->handles);
+	int err;
+
+	if (!h) {
+		ops_reply(req, -ENOMEM);
+		return;
+	}
+	err = fs_file_open(d->fs, node, fi->flags, &h->file);
+	if (err) {
+		handle_free(d->handles, d->fs, h);
+		ops_reply(req, err);
+		return;
+	}
+	set_caching(d, h, fi);
+	/* Who was interrupted while opening sends no release. */
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		handle_free(d->handles, d->fs, h);
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	const struct fs_caller who = ops_caller(req);
+	struct daemon *d = daemon_of(req);
+	struct handle *h = handle_new(d->handles);
+	struct fuse_entry_param p;
+	struct fs_entry e;
+	int err = -ENOMEM;
+
+	if (h)
+		err = fs_mknod(d->fs, parent, name, S_IFREG | (mode & 07777), 0,
+			       &who, &e, &h->file, fi->flags);
+	if (err) {
+		if (h)
+			handle_free(d->handles, d->fs, h);
+		ops_reply(req, err);
+		return;
+	}
+	p = ops_entry(&e);
+	set_caching(d, h, fi);
+	if (fuse_reply_create(req, &p, fi) == -ENOENT)
+		handle_free(d->handles, d->fs, h);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	struct daemon *d = daemon_of(req);
+
+	(void)node;
+	handle_free(d->handles, d->fs, handle_of(fi->fh));
+	ops_reply(req, 0);
+}
+
+/* --- reading and writing -------------------------------------------------- */
+
+/* Straight from the pool's memory to the reader's. */
+void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
+	     struct fuse_file_info *fi)
+{
+	struct fs_read r;
+	int err;
+
+	(void)node;
+	err = fs_read_begin(daemon_of(req)->fs, handle_of(fi->fh)->file,
+			    (uint64_t)off, size, &r);
+	if (err) {
+		ops_reply(req, err);
+		return;
+	}
+	fuse_reply_iov(req, r.iov, r.count);
+	fs_read_end(&r);
+}
+
+/* Of direct writes the kernel leaves it to us to see that they are synced. */
+static int sync_if_asked(struct daemon *d, struct fs_file *file,
+			 const struct fuse_file_info *fi)
+{
+	if (fi->writepage || !(fi->flags & O_DSYNC))
+		return 0;
+	return fs_fsync(d->fs, file);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size,
+	      off_t off, struct fuse_file_info *fi)
+{
+	struct fs_file *file = handle_of(fi->fh)->file;
+	struct daemon *d = daemon_of(req);
+	ssize_t n;
+	int err = 0;
+
+	(void)node;
+	n = fs_write(d->fs, file, buf, size, (uint64_t)off);
+	if (n > 0)
+		err = sync_if_asked(d, file, fi);
+	if (n < 0 || err)
+		ops_reply(req, n < 0 ? (int)n : err);
+	else
+		fuse_reply_write(req, (size_t)n);
+}
+
+void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	(void)node;
+	(void)fi;
+	ops_reply(req, 0);
+}
+
+/* Also of directories. */
+void op_fsync(fuse_req_t req, fuse_ino_t node, int datasync,
+	      struct fuse_file_info *fi)
+{
+	struct daemon *d = daemon_of(req);
+
+	(void)node;
+	(void)datasync;
+	ops_reply(req, fs_fsync(d->fs, handle_of(fi->fh)->file));
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,
+	      struct fuse_file_info *fi)
+{
+	int64_t at;
+
+	(void)node;
+	at = fs_lseek(daemon_of(req)->fs, handle_of(fi->fh)->file,
+		      (uint64_t)off, whence);
+	if (at < 0)
+		ops_reply(req, (int)at);
+	else
+		fuse_reply_lseek(req, at);
+}
+
+void op_copy_range(fuse_req_t req, fuse_ino_t in, off_t off_in,
+		   struct fuse_file_info *fi_in, fuse_ino_t out, off_t off_out,
+		   struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	ssize_t n;
+
+	(void)in;
+	(void)out;
+	if (flags) {
+		ops_reply(req, -EINVAL);
+		return;
+	}
+	n = fs_copy_range(daemon_of(req)->fs, handle_of(fi_in->fh)->file,
+			  (uint64_t)off_in, handle_of(fi_out->fh)->file,
+			  (uint64_t)off_out, len);
+	if (n < 0)
+		ops_reply(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
+}

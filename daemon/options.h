@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What pinfsd is told on its command line. */
+#ifndef PINFSD_OPTIONS_H
+#define PINFSD_OPTIONS_H
+
+#include <fuse_opt.h>
+#include <stdbool.h>
+
+#include "fs/fs.h"
+
+struct options {
+	const char *pool;
+	const char *mountpoint;
+	bool foreground;
+	bool debug;
+	bool allow_other;
+	bool fsname; /* given by the user */
+	bool subtype;
+	unsigned int threads; /* that serve requests */
+	struct fs_options fs;
+	struct fuse_args fuse; /* what is libfuse's to know */
+};
+
+/*
+ * options_parse - exits on --help, --version, and with what is wrong
+ *
+ * What it does not know is left in fuse, which knows the standard options and
+ * refuses all others.
+ */
+void options_parse(struct options *opt, int argc, char **argv);
+
+/* options_add - one more option for libfuse; -ENOMEM */
+int options_add(struct options *opt, const char *name, const char *value);
+
+void options_free(struct options *opt);
+
+#endif
