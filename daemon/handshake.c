@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A file that the kernel keeps no pages of (C4) can only be mapped shared if
- * the server has allowed it in its answer to the kernel's greeting. libfuse can
- * say so since 3.17. For an older one the bit is set here, in its answer as it
- * passes by; greeting and answer are the kernel's stable interface (fuse(4)),
- * and the bit is set only if the kernel has offered it.
+ * Two things are agreed on with the kernel, in the answer to its greeting, that
+ * libfuse can say only since 3.17: that a file that it keeps no pages of (C4) may
+ * be mapped shared, and that we drop set-id bits and capabilities ourselves. For
+ * an older libfuse the bits are set here, in its answer as it passes by; greeting
+ * and answer are the kernel's stable interface (fuse(4)), and a bit is set only
+ * if the kernel has offered it.
  */
 #include "handshake.h"
 
@@ -17,7 +18,8 @@
 
 #include "base/util.h"
 
-#ifdef HAVE_FUSE_DIRECT_IO_ALLOW_MMAP
+#if defined(HAVE_FUSE_DIRECT_IO_ALLOW_MMAP) && \
+	defined(HAVE_FUSE_HANDLE_KILLPRIV_V2)
 
 int handshake_join(struct fuse_session *se)
 {
@@ -36,6 +38,8 @@ int handshake_join(struct fuse_session *se)
 /* A process has one mount. */
 static atomic_bool greeted; /* there has been a first request */
 static _Atomic uint64_t answer_to; /* request to be answered so, 0: none */
+static _Atomic uint32_t offered; /* FUSE_HANDLE_KILLPRIV_V2, if it was */
+static _Atomic uint32_t offered2; /* DIRECT_IO_ALLOW_MMAP, if it was */
 
 static void hear_greeting(const uint8_t *buf, size_t size)
 {
@@ -46,9 +50,11 @@ static void hear_greeting(const uint8_t *buf, size_t size)
 		return;
 	memcpy(&head, buf, sizeof(head));
 	memcpy(&init, buf + sizeof(head), sizeof(init));
-	if (head.opcode == FUSE_INIT && init.flags & FUSE_INIT_EXT &&
-	    init.flags2 & DIRECT_IO_ALLOW_MMAP)
-		atomic_store(&answer_to, head.unique);
+	if (head.opcode != FUSE_INIT || !(init.flags & FUSE_INIT_EXT))
+		return;
+	atomic_store(&offered, init.flags & FUSE_HANDLE_KILLPRIV_V2);
+	atomic_store(&offered2, init.flags2 & DIRECT_IO_ALLOW_MMAP);
+	atomic_store(&answer_to, head.unique);
 }
 
 static void amend_answer(const struct iovec *iov, int count)
@@ -63,8 +69,8 @@ static void amend_answer(const struct iovec *iov, int count)
 	    iov[1].iov_len < FIELD_END(struct fuse_init_out, flags2))
 		return;
 	init = iov[1].iov_base;
-	init->flags |= FUSE_INIT_EXT;
-	init->flags2 |= DIRECT_IO_ALLOW_MMAP;
+	init->flags |= FUSE_INIT_EXT | atomic_load(&offered);
+	init->flags2 |= atomic_load(&offered2);
 }
 
 static ssize_t read_request(int fd, void *buf, size_t size, void *arg)

@@ -74,17 +74,21 @@ static const uint64_t wanted[] = {
 #ifdef HAVE_FUSE_DIRECT_IO_ALLOW_MMAP
 	FUSE_CAP_DIRECT_IO_ALLOW_MMAP,
 #endif
+/*
+	 * lib/fs drops set-id bits and capabilities itself: else the kernel asks
+	 * for the capability before each write.
+	 */
+#ifdef HAVE_FUSE_HANDLE_KILLPRIV_V2
+	FUSE_CAP_HANDLE_KILLPRIV_V2,
+#endif
 };
 
 static const uint64_t refused[] = {
 	/* O_TRUNC is to arrive as what it is, a layout change that may wait. */
 	FUSE_CAP_ATOMIC_O_TRUNC,
 	FUSE_CAP_AUTO_INVAL_DATA,
-	/* Set-id bits are dropped by the kernel, with a setattr. */
+	/* The first version of it, which is superseded. */
 	FUSE_CAP_HANDLE_KILLPRIV,
-#ifdef HAVE_FUSE_HANDLE_KILLPRIV_V2
-	FUSE_CAP_HANDLE_KILLPRIV_V2,
-#endif
 	/* What is written is in the pool when write(2) returns (S2). */
 	FUSE_CAP_WRITEBACK_CACHE,
 	FUSE_CAP_POSIX_ACL,

@@ -64,6 +64,47 @@ int fs_getattr(struct fs *fs, uint64_t node, struct stat *st)
 	return err;
 }
 
+/* --- privileges -------------------------------------------------------------- */
+
+static const char capability[] = "security.capability";
+
+static uint32_t setid_bits(uint32_t mode)
+{
+	uint32_t bits = mode & S_ISUID;
+
+	if (!S_ISREG(mode))
+		return 0;
+	/* Without the right to be executed it once meant mandatory locking. */
+	return mode & S_IXGRP ? bits | (mode & S_ISGID) : bits;
+}
+
+static bool has_capability(struct inode *ip)
+{
+	return inode_read(ip, NULL)->xattr.raw != 0 &&
+	       xattr_get(ip, capability, NULL, 0) >= 0;
+}
+
+bool fs_has_privs(struct inode *ip)
+{
+	return setid_bits(inode_mode(ip, NULL)) || has_capability(ip);
+}
+
+int fs_drop_privs(struct inode *ip, struct tx *tx)
+{
+	uint32_t mode = inode_mode(ip, tx);
+	struct pinfs_inode *di;
+
+	if (setid_bits(mode)) {
+		di = inode_edit(ip, tx);
+		if (!di)
+			return -ENOMEM;
+		di->mode = cpu_to_le32(mode & ~setid_bits(mode));
+	}
+	return has_capability(ip) ? xattr_remove(ip, tx, capability) : 0;
+}
+
+/* --- changing ---------------------------------------------------------------- */
+
 static void set_time(le64 *sec, le32 *ns, const struct timespec *ts)
 {
 	*sec = cpu_to_le64((uint64_t)ts->tv_sec);
@@ -73,11 +114,15 @@ static void set_time(le64 *sec, le32 *ns, const struct timespec *ts)
 static int apply_attr(struct inode *ip, struct tx *tx, const struct stat *attr,
 		      unsigned int set)
 {
-	struct pinfs_inode *di = inode_edit(ip, tx);
 	struct timespec now = inode_now();
+	struct pinfs_inode *di;
+	int err = 0;
 
+	if (set & (FS_SET_UID | FS_SET_GID))
+		err = fs_drop_privs(ip, tx);
+	di = err ? NULL : inode_edit(ip, tx);
 	if (!di)
-		return -ENOMEM;
+		return err ? err : -ENOMEM;
 	if (set & FS_SET_MODE)
 		di->mode = cpu_to_le32((le32_to_cpu(di->mode) & S_IFMT) |
 				       (attr->st_mode & 07777));

@@ -198,6 +198,23 @@ static int change_locked(struct inode *ip, const struct fs_change *ch)
 	return -EINVAL;
 }
 
+/*
+ * drop_privs - with the contents go set-id bits and capability; for truncate the
+ * bits have gone with the change itself
+ */
+static int drop_privs(struct fs *fs, struct inode *ip)
+{
+	struct op op;
+	int err;
+
+	if (!fs_has_privs(ip))
+		return 0;
+	err = op_begin(&op, fs);
+	if (!err)
+		err = fs_drop_privs(ip, op.tx);
+	return op_end(&op, err);
+}
+
 /* --- the break ---------------------------------------------------------------------- */
 
 static int do_change(struct fs *fs, struct inode *ip,
@@ -210,6 +227,8 @@ static int do_change(struct fs *fs, struct inode *ip,
 
 		pthread_rwlock_wrlock(&ip->lock);
 		err = change_locked(ip, ch);
+		if (!err)
+			err = drop_privs(fs, ip);
 		pthread_rwlock_unlock(&ip->lock);
 		journal_leave(fs->vol->journal, guard);
 	} while (fs_try_again(fs, err, &tries));

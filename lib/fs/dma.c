@@ -17,6 +17,20 @@ static bool is_pinned(struct fs *fs, uint64_t pblk)
 	return pinned > 0;
 }
 
+int fs_zero_tail(struct fs *fs, struct inode *ip)
+{
+	uint64_t size = inode_size(ip, NULL);
+	struct extent e;
+	int err;
+
+	if (size % PINFS_BLOCK_SIZE == 0)
+		return 0;
+	err = extent_find(ip, NULL, size >> PINFS_BLOCK_SHIFT, &e);
+	if (err || !e.pblk || !volume_has(ip->vol, e.pblk, 1))
+		return err;
+	return is_pinned(fs, e.pblk) ? 0 : inode_zero_tail(ip);
+}
+
 /*
  * write_edge - a block that the DMA covers in part becomes data, zeroes, if it is
  *              unwritten: what the DMA leaves out must not be what was there
@@ -48,6 +62,12 @@ static int prepare_locked(struct fs *fs, struct inode *ip, uint64_t off,
 	uint64_t last = div_round_up(end, PINFS_BLOCK_SIZE);
 	int err = ip->dead ? -ESTALE : inode_allocate(ip, first, last);
 
+	/*
+	 * What is behind the end of file is to be zero inside of it. Now, as
+	 * later it may be what the device has written.
+	 */
+	if (!err && inode_size(ip, NULL) < end)
+		err = fs_zero_tail(fs, ip);
 	if (!err && off % PINFS_BLOCK_SIZE)
 		err = write_edge(fs, ip, first);
 	if (!err && end % PINFS_BLOCK_SIZE)
@@ -62,9 +82,12 @@ int fs_dma_prepare(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len)
 	if (fs->opt.read_only)
 		return -EROFS;
 	do {
+		unsigned int guard = journal_enter(fs->vol->journal);
+
 		pthread_rwlock_wrlock(&ip->lock);
 		err = prepare_locked(fs, ip, off, off + len);
 		pthread_rwlock_unlock(&ip->lock);
+		journal_leave(fs->vol->journal, guard);
 	} while (fs_try_again(fs, err, &tries));
 	return err;
 }
@@ -157,9 +180,6 @@ static int finish_locked(struct fs *fs, struct inode *ip, uint64_t off,
 			break;
 		err = 0;
 	}
-	/* A tail that was behind the end of file is to be zero inside of it. */
-	if (!err && inode_size(ip, NULL) < off)
-		err = inode_zero_tail(ip);
 	return err ? err : grow_to(fs, ip, end);
 }
 

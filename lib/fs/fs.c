@@ -136,8 +136,9 @@ int op_end(struct op *op, int err)
 
 bool fs_try_again(struct fs *fs, int err, int *tries)
 {
+	/* Even if nothing is pending: it may just have come home. */
 	if (err != -ENOSPC || (*tries)++ > 0 ||
-	    space_pending(fs->vol->space) == 0)
+	    pool_is_persistent(fs->vol->pool))
 		return false;
 	return journal_bring_home(fs->vol->journal) == 0;
 }
@@ -155,9 +156,32 @@ int fs_check_name(const char *name, size_t *len)
 	return 0;
 }
 
+/* raise - have *at be v, or what is more */
+static void raise(_Atomic uint64_t *at, uint64_t v)
+{
+	uint64_t now = atomic_load(at);
+
+	while (now < v && !atomic_compare_exchange_weak(at, &now, v))
+		;
+}
+
+/*
+ * The journal's sync is over at once if all transactions are on the medium. What
+ * was written in place has none; a sync that was under way at that moment may
+ * not have seen it.
+ */
 int fs_sync(struct fs *fs)
 {
-	return journal_sync(fs->vol->journal);
+	uint64_t stored = atomic_load(&fs->stored);
+	int err = journal_sync(fs->vol->journal);
+
+	if (err || fs->opt.read_only || pool_is_persistent(fs->vol->pool) ||
+	    atomic_load(&fs->stored_synced) >= stored)
+		return err;
+	err = pool_sync(fs->vol->pool);
+	if (!err)
+		raise(&fs->stored_synced, stored);
+	return err;
 }
 
 /* --- figures ------------------------------------------------------------------------------- */

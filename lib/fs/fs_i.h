@@ -19,6 +19,9 @@ struct fs {
 	 * Before all inode locks.
 	 */
 	pthread_mutex_t rename_lock;
+	/* Writes that stored in place, without a transaction; see fs_sync(). */
+	_Atomic uint64_t stored;
+	_Atomic uint64_t stored_synced; /* so many of them are on the medium */
 	_Atomic uint64_t dma_bytes[2]; /* by enum pinfs_direction */
 	_Atomic uint64_t dma_errors;
 	_Atomic uint64_t invalidations;
@@ -55,8 +58,24 @@ int fs_check_name(const char *name, size_t *len);
 /* fs_fill_stat - attributes of ip, which is locked; tx may be NULL */
 void fs_fill_stat(struct inode *ip, struct tx *tx, struct stat *st);
 
+/*
+ * fs_zero_tail - inode_zero_tail(), but for a block that a device may be writing
+ *                to: fs_dma_prepare() has done it there
+ */
+int fs_zero_tail(struct fs *fs, struct inode *ip);
+
 /* fs_fill_entry - node, generation and attributes */
 void fs_fill_entry(struct inode *ip, struct tx *tx, struct fs_entry *out);
+
+/*
+ * fs_has_privs, fs_drop_privs - set-id bits, and the capability of an executable:
+ * what a change of its contents or owner takes from a file
+ *
+ * ip is locked. The kernel leaves it to us (FUSE_HANDLE_KILLPRIV_V2), and so need
+ * not ask before each write whether there is a capability.
+ */
+bool fs_has_privs(struct inode *ip);
+int fs_drop_privs(struct inode *ip, struct tx *tx);
 
 static inline uint8_t fs_dtype(uint32_t mode)
 {

@@ -59,7 +59,8 @@ static int overwrite(const struct writing *w)
 {
 	uint64_t at = w->off;
 
-	if (w->end > inode_size(w->ip, NULL) || !is_same_moment(w->ip))
+	if (w->end > inode_size(w->ip, NULL) || !is_same_moment(w->ip) ||
+	    fs_has_privs(w->ip))
 		return 0;
 	while (at < w->end) {
 		struct extent e;
@@ -77,6 +78,7 @@ static int overwrite(const struct writing *w)
 		at = to;
 	}
 	persist_fence(w->ip->vol->pool);
+	atomic_fetch_add(&w->fs->stored, 1);
 	return 1;
 }
 
@@ -167,11 +169,13 @@ static int write_all(const struct writing *w, struct tx *tx)
 	int err = 0;
 
 	if (w->end > inode_size(w->ip, tx))
-		err = inode_zero_tail(w->ip);
+		err = fs_zero_tail(w->fs, w->ip);
 	while (!err && at < w->end)
 		err = write_piece(w, tx, &at);
 	if (!err)
 		err = inode_touch(w->ip, tx, INODE_MTIME | INODE_CTIME);
+	if (!err)
+		err = fs_drop_privs(w->ip, tx);
 	di = err ? NULL : inode_edit(w->ip, tx);
 	if (!di)
 		return err ? err : -ENOMEM;
@@ -211,7 +215,17 @@ static int write_once(const struct writing *w)
 	return write_tx(w);
 }
 
-/* write_some - as much as there is space for, at least a block's worth */
+static bool in_one_block(const struct writing *w)
+{
+	return w->off >> PINFS_BLOCK_SHIFT == (w->end - 1) >> PINFS_BLOCK_SHIFT;
+}
+
+/*
+ * write_some - as much as there is space for, if it is only in the first block
+ *
+ * So when it fails, nothing was stored in a block before the one that there is
+ * no space for.
+ */
 static ssize_t write_some(struct writing *w)
 {
 	int tries = 0, err;
@@ -223,11 +237,11 @@ static ssize_t write_some(struct writing *w)
 				break;
 			continue;
 		}
-		if (w->end - w->off <= PINFS_BLOCK_SIZE)
+		if (in_one_block(w))
 			break;
-		w->end = max_u64(round_down_u64((w->off + w->end) / 2,
+		w->end = max_u64(round_down_u64(w->off + (w->end - w->off) / 2,
 						PINFS_BLOCK_SIZE),
-				 w->off + 1);
+				 round_up_u64(w->off + 1, PINFS_BLOCK_SIZE));
 	}
 	return err ? err : (ssize_t)(w->end - w->off);
 }
@@ -265,6 +279,32 @@ static ssize_t copy_out(struct fs *fs, struct fs_file *in, uint64_t off,
 	return n;
 }
 
+/* size_of - a file's, as it is now */
+static uint64_t size_of(struct fs *fs, struct inode *ip)
+{
+	unsigned int guard = journal_enter(fs->vol->journal);
+	uint64_t size;
+
+	pthread_rwlock_rdlock(&ip->lock);
+	size = inode_size(ip, NULL);
+	pthread_rwlock_unlock(&ip->lock);
+	journal_leave(fs->vol->journal, guard);
+	return size;
+}
+
+/* clamp - what there is to copy: not what the copy itself will append */
+static int clamp(struct fs *fs, struct fs_file *in, uint64_t off_in,
+		 struct fs_file *out, uint64_t off_out, size_t *len)
+{
+	uint64_t size = size_of(fs, in->ip);
+
+	*len = off_in < size ? min_u64(*len, size - off_in) : 0;
+	if (in->ip == out->ip && off_in < off_out + *len &&
+	    off_out < off_in + *len)
+		return -EINVAL;
+	return 0;
+}
+
 ssize_t fs_copy_range(struct fs *fs, struct fs_file *in, uint64_t off_in,
 		      struct fs_file *out, uint64_t off_out, size_t len)
 {
@@ -272,6 +312,9 @@ ssize_t fs_copy_range(struct fs *fs, struct fs_file *in, uint64_t off_in,
 	struct fs_read *r = malloc(sizeof(*r));
 	ssize_t n = buf && r ? 0 : -ENOMEM;
 	size_t done = 0;
+
+	if (!n)
+		n = clamp(fs, in, off_in, out, off_out, &len);
 
 	while (n >= 0 && done < len) {
 		n = copy_out(fs, in, off_in + done, buf,
