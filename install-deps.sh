@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Installs the Debian packages that pinfs is built from, and those that its
-# tests use.  Says nothing and asks nobody when they are all there.
+# tests use; gets the source package that tests/e2e/test_source.sh builds.
+# Says nothing and asks nobody when they are all there.
 #
 # usage: install-deps.sh [--build-only]
 set -eu
@@ -13,8 +14,12 @@ build_packages=(
 	liburing-dev libxxhash-dev uuid-dev
 )
 test_packages=(
-	acl attr check fio jq sqlite3 xfsprogs
+	acl attr bzip2 check diffutils e2fsprogs fio git jq make sqlite3
+	util-linux xfsprogs xz-utils
 )
+# Not installed, but kept here for the test that builds it.
+source_package=hello
+sources=$(cd "$(dirname "$0")" && pwd)/build/sources
 
 die() {
 	printf 'install-deps.sh: %s\n' "$*" >&2
@@ -36,25 +41,84 @@ is_installed() {
 		installed ]
 }
 
-packages=("${build_packages[@]}")
+# install PACKAGE... - those that are missing
+install() {
+	local package
+
+	missing=()
+	for package; do
+		is_installed "$package" || missing+=("$package")
+	done
+	[ ${#missing[@]} != 0 ] || return 0
+	echo "installing ${missing[*]}"
+	as_root apt-get -q update
+	as_root apt-get -q install -y --no-install-recommends "${missing[@]}"
+}
+
+# source_lines - deb-src lines for the places that this system's packages are
+# from, as far as they are Debian's own; before the first update apt does not
+# know whose they are, and the place has to tell
+source_lines() {
+	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg trust=
+
+	[ ! -e "$keyring" ] || trust="[signed-by=$keyring] "
+	# The format is apt's own, not the shell's.
+	# shellcheck disable=SC2016
+	apt-get indextargets --format \
+		'$(CREATED_BY)|$(ORIGIN)|$(REPO_URI) $(RELEASE) $(COMPONENT)' |
+		awk -F '|' -v trust="$trust" '
+		$1 == "Packages" && ($2 == "Debian" || $3 ~ /\/debian/) {
+			print "deb-src " trust $3
+		}' | sort -u
+}
+
+# private_apt ARG... - with lists of its own: the system's stay as they are
+private_apt() {
+	apt-get -q -o Dir::Etc::sourcelist="$sources/apt/sources.list" \
+		-o Dir::Etc::sourceparts=/dev/null \
+		-o Dir::State::lists="$sources/apt/lists" \
+		-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+		-o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+have_source() {
+	find "$sources" -name "${source_package}_*.orig.tar.*" 2>/dev/null |
+		grep -q .
+}
+
+# Without a network, or without apt, the test is skipped and says so.
+get_source() {
+	local log=$sources/apt/log
+
+	! have_source || return 0
+	mkdir -p "$sources/apt/lists/partial" || return 0
+	source_lines >"$sources/apt/sources.list" 2>/dev/null || true
+	echo "getting the source package of $source_package"
+	if ! (cd "$sources" && private_apt update &&
+		private_apt source --download-only "$source_package") \
+		>"$log" 2>&1 || ! have_source; then
+		echo "not available: the test that builds it is skipped; see" \
+			"$log"
+		return 0
+	fi
+	rm -r "$sources/apt"
+}
+
+build_only=
 case ${1:-} in
-'') packages+=("${test_packages[@]}") ;;
---build-only) ;;
+'') ;;
+--build-only) build_only=yes ;;
 *)
 	echo "usage: install-deps.sh [--build-only]" >&2
 	exit 2
 	;;
 esac
 
-command -v dpkg-query >/dev/null ||
-	die "not a Debian system: what Debian calls ${packages[*]} is needed"
-
-missing=()
-for package in "${packages[@]}"; do
-	is_installed "$package" || missing+=("$package")
-done
-[ ${#missing[@]} = 0 ] && exit 0
-
-echo "installing ${missing[*]}"
-as_root apt-get -q update
-as_root apt-get -q install -y --no-install-recommends "${missing[@]}"
+command -v dpkg-query >/dev/null || die "not a Debian system: what Debian" \
+	"calls ${build_packages[*]} is needed"
+if [ -n "$build_only" ]; then
+	install "${build_packages[@]}"
+else
+	install "${build_packages[@]}" "${test_packages[@]}"
+	get_source
+fi

@@ -2,7 +2,10 @@
 /* Requests about open files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 
+#include "crew.h"
+#include "notify.h"
 #include "ops.h"
 
 /* --- opening -------------------------------------------------------------- */
@@ -108,6 +111,43 @@ static int sync_if_asked(struct daemon *d, struct fs_file *file,
 	return fs_fsync(d->fs, file);
 }
 
+/* struct errand - an answer that has to wait until the kernel has been told */
+struct errand {
+	struct daemon *d;
+	fuse_req_t req;
+	fuse_ino_t node;
+	size_t written;
+};
+
+/* The kernel must not go on to honour set-id bits that have gone (C5). */
+static void tell_and_answer(void *arg)
+{
+	struct errand *e = arg;
+
+	notify_invalidate(e->d, e->node, -1, 0);
+	fuse_reply_write(e->req, e->written);
+	free(e);
+}
+
+static void answer_written(struct daemon *d, fuse_req_t req, fuse_ino_t node,
+			   struct fs_file *file, size_t written)
+{
+	struct errand *e;
+
+	if (!fs_file_dropped_privs(file)) {
+		fuse_reply_write(req, written);
+		return;
+	}
+	e = malloc(sizeof(*e));
+	if (e) {
+		*e = (struct errand){ d, req, node, written };
+		if (crew_spawn(d->crew, tell_and_answer, e) == 0)
+			return;
+	}
+	free(e);
+	fuse_reply_write(req, written); /* it will hear of it in a second */
+}
+
 void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size,
 	      off_t off, struct fuse_file_info *fi)
 {
@@ -116,14 +156,13 @@ void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size,
 	ssize_t n;
 	int err = 0;
 
-	(void)node;
 	n = fs_write(d->fs, file, buf, size, (uint64_t)off);
 	if (n > 0)
 		err = sync_if_asked(d, file, fi);
 	if (n < 0 || err)
 		ops_reply(req, n < 0 ? (int)n : err);
 	else
-		fuse_reply_write(req, (size_t)n);
+		answer_written(d, req, node, file, (size_t)n);
 }
 
 void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)

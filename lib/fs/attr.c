@@ -186,8 +186,16 @@ struct attr_arg {
 static int attr_change(struct inode *ip, struct tx *tx, void *arg)
 {
 	const struct attr_arg *a = arg;
+	uint64_t refuse = PINFS_IFLAG_IMMUTABLE;
+	int err;
 
-	return apply_attr(ip, tx, a->attr, a->set);
+	if (a->set & ~(FS_SET_ATIME_NOW | FS_SET_MTIME_NOW))
+		refuse = FS_FIXED;
+	/* These are the kernel's, of writes through its cache. */
+	if (a->set & FS_SET_CTIME)
+		refuse = 0;
+	err = fs_refuse(ip, refuse);
+	return err ? err : apply_attr(ip, tx, a->attr, a->set);
 }
 
 int fs_setattr(struct fs *fs, uint64_t node, const struct stat *attr,
@@ -245,10 +253,13 @@ struct xattr_arg {
 static int xattr_change(struct inode *ip, struct tx *tx, void *arg)
 {
 	const struct xattr_arg *a = arg;
-	int err = a->value ? xattr_set(ip, tx, a->name, a->value, a->size,
-				       a->flags) :
-			     xattr_remove(ip, tx, a->name);
+	int err = fs_refuse(ip, FS_FIXED);
 
+	if (err)
+		return err;
+	err = a->value ? xattr_set(ip, tx, a->name, a->value, a->size,
+				   a->flags) :
+			 xattr_remove(ip, tx, a->name);
 	return err ? err : inode_touch(ip, tx, INODE_CTIME);
 }
 

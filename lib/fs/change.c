@@ -199,15 +199,17 @@ static int change_locked(struct inode *ip, const struct fs_change *ch)
 }
 
 /*
- * drop_privs - with the contents go set-id bits and capability; for truncate the
- * bits have gone with the change itself
+ * drop_privs - with the contents go set-id bits and capability
+ *
+ * Before the change, as the kernel does it: what fails behind the change would
+ * have it made a second time by fs_try_again().
  */
 static int drop_privs(struct fs *fs, struct inode *ip)
 {
 	struct op op;
 	int err;
 
-	if (!fs_has_privs(ip))
+	if (ip->dead || !fs_has_privs(ip))
 		return 0;
 	err = op_begin(&op, fs);
 	if (!err)
@@ -226,9 +228,9 @@ static int do_change(struct fs *fs, struct inode *ip,
 		unsigned int guard = journal_enter(fs->vol->journal);
 
 		pthread_rwlock_wrlock(&ip->lock);
-		err = change_locked(ip, ch);
+		err = drop_privs(fs, ip);
 		if (!err)
-			err = drop_privs(fs, ip);
+			err = change_locked(ip, ch);
 		pthread_rwlock_unlock(&ip->lock);
 		journal_leave(fs->vol->journal, guard);
 	} while (fs_try_again(fs, err, &tries));

@@ -8,87 +8,127 @@
 #include "inode/extent.h"
 #include "pool/persist.h"
 
-/* is_pinned - does another DMA write into this block? */
-static bool is_pinned(struct fs *fs, uint64_t pblk)
+/* Bytes that are zeroed at a time with the file locked: readers get in between. */
+#define ZERO_AT_ONCE (32u << 20)
+
+static uint64_t pins_of(struct fs *fs, uint64_t pblk)
 {
 	uint64_t pinned, pins;
 
 	layout_count_pins(fs->layouts, pblk, 1, &pinned, &pins);
-	return pinned > 0;
+	return pins;
 }
 
 int fs_zero_tail(struct fs *fs, struct inode *ip)
 {
-	uint64_t size = inode_size(ip, NULL);
 	struct extent e;
-	int err;
+	int err = extent_find(ip, NULL,
+			      inode_size(ip, NULL) >> PINFS_BLOCK_SHIFT, &e);
 
-	if (size % PINFS_BLOCK_SIZE == 0)
-		return 0;
-	err = extent_find(ip, NULL, size >> PINFS_BLOCK_SHIFT, &e);
-	if (err || !e.pblk || !volume_has(ip->vol, e.pblk, 1))
+	if (err || (e.pblk && pins_of(fs, e.pblk) > 0))
 		return err;
-	return is_pinned(fs, e.pblk) ? 0 : inode_zero_tail(ip);
+	return inode_zero_tail(ip);
 }
 
-/*
- * write_edge - a block that the DMA covers in part becomes data, zeroes, if it is
- *              unwritten: what the DMA leaves out must not be what was there
- *
- * If another DMA is about to fill all of it, marking it is that one's business.
- */
-static int write_edge(struct fs *fs, struct inode *ip, uint64_t lblk)
+/* mark_written - blocks [*lblk, last) are data; -EAGAIN: go on from *lblk */
+static int mark_written(struct fs *fs, struct inode *ip, uint64_t *lblk,
+			uint64_t last)
 {
-	unsigned int budget = 4;
-	struct extent e;
+	unsigned int budget = 128;
 	struct op op;
-	int err;
+	int err = op_begin(&op, fs), more;
 
-	err = op_begin(&op, fs);
-	if (!err)
-		err = extent_find(ip, op.tx, lblk, &e);
-	if (!err && e.pblk && e.unwritten && !is_pinned(fs, e.pblk)) {
-		persist_set_flush(ip->vol->pool, volume_block(ip->vol, e.pblk),
-				  0, PINFS_BLOCK_SIZE);
-		err = extent_mark(ip, op.tx, &lblk, lblk + 1, false, &budget);
-	}
-	return op_end(&op, err);
+	more = err ? err : extent_mark(ip, op.tx, lblk, last, false, &budget);
+	err = op_end(&op, more == -EAGAIN ? 0 : more);
+	return err ? err : more;
 }
 
-static int prepare_locked(struct fs *fs, struct inode *ip, uint64_t off,
-			  uint64_t end)
+/* zero_unwritten - in [*at, end), until so much is zeroed; *at is where it ends */
+static int zero_unwritten(struct inode *ip, uint64_t *at, uint64_t end)
 {
-	uint64_t first = off >> PINFS_BLOCK_SHIFT;
-	uint64_t last = div_round_up(end, PINFS_BLOCK_SIZE);
-	int err = ip->dead ? -ESTALE : inode_allocate(ip, first, last);
+	uint64_t left = ZERO_AT_ONCE >> PINFS_BLOCK_SHIFT;
 
-	/*
-	 * What is behind the end of file is to be zero inside of it. Now, as
-	 * later it may be what the device has written.
-	 */
-	if (!err && inode_size(ip, NULL) < end)
+	while (*at < end && left > 0) {
+		struct extent e;
+		int err = extent_find(ip, NULL, *at, &e);
+
+		if (err)
+			return err;
+		e.len = min_u64(e.len, end - *at);
+		if (e.pblk && e.unwritten) {
+			e.len = min_u64(e.len, left);
+			if (!volume_has(ip->vol, e.pblk, e.len))
+				return -EUCLEAN;
+			persist_set_flush(ip->vol->pool,
+					  volume_block(ip->vol, e.pblk), 0,
+					  e.len << PINFS_BLOCK_SHIFT);
+			left -= e.len;
+		}
+		*at += e.len;
+	}
+	return 0;
+}
+
+/* write_zeroes - a part of the range becomes data; ip is locked exclusively */
+static int write_zeroes(struct fs *fs, struct inode *ip, uint64_t *at,
+			uint64_t end)
+{
+	uint64_t from = *at;
+	int err = ip->dead ? -ESTALE : zero_unwritten(ip, at, end);
+
+	if (err)
+		return err;
+	do {
+		err = mark_written(fs, ip, &from, *at);
+	} while (err == -EAGAIN);
+	return err;
+}
+
+static int allocate(struct fs *fs, struct inode *ip, uint64_t off, uint64_t end)
+{
+	int err = ip->dead ? -ESTALE : 0;
+
+	if (!err && end > inode_size(ip, NULL))
 		err = fs_zero_tail(fs, ip);
-	if (!err && off % PINFS_BLOCK_SIZE)
-		err = write_edge(fs, ip, first);
-	if (!err && end % PINFS_BLOCK_SIZE)
-		err = write_edge(fs, ip, last - 1);
+	if (err)
+		return err;
+	return inode_allocate(ip, off >> PINFS_BLOCK_SHIFT,
+			      div_round_up(end, PINFS_BLOCK_SIZE));
+}
+
+static int allocate_all(struct fs *fs, struct inode *ip, uint64_t off,
+			uint64_t end)
+{
+	int tries = 0, err;
+
+	do {
+		unsigned int guard = journal_enter(fs->vol->journal);
+
+		pthread_rwlock_wrlock(&ip->lock);
+		err = allocate(fs, ip, off, end);
+		pthread_rwlock_unlock(&ip->lock);
+		journal_leave(fs->vol->journal, guard);
+	} while (fs_try_again(fs, err, &tries));
 	return err;
 }
 
 int fs_dma_prepare(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len)
 {
-	int tries = 0, err;
+	uint64_t at = off >> PINFS_BLOCK_SHIFT;
+	uint64_t end = div_round_up(off + len, PINFS_BLOCK_SIZE);
+	int err;
 
 	if (fs->opt.read_only)
 		return -EROFS;
-	do {
+	err = allocate_all(fs, ip, off, off + len);
+	while (!err && at < end) {
 		unsigned int guard = journal_enter(fs->vol->journal);
 
 		pthread_rwlock_wrlock(&ip->lock);
-		err = prepare_locked(fs, ip, off, off + len);
+		err = write_zeroes(fs, ip, &at, end);
 		pthread_rwlock_unlock(&ip->lock);
 		journal_leave(fs->vol->journal, guard);
-	} while (fs_try_again(fs, err, &tries));
+	}
 	return err;
 }
 
@@ -115,34 +155,31 @@ static int flush_range(struct inode *ip, uint64_t off, uint64_t end)
 }
 
 /*
- * clear_rest - the device stopped in the midst of a block: what follows in it is
- *              not the file's
+ * clear_unreached - [from, to) is behind the end of file, and the device did not
+ *                   get there without a gap: what it left is not to show up when
+ *                   the file grows
+ *
+ * Blocks that another DMA has pinned as well are that one's.
  */
-static int clear_rest(struct inode *ip, uint64_t end)
+static int clear_unreached(struct fs *fs, struct inode *ip, uint64_t from,
+			   uint64_t to)
 {
-	uint32_t used = (uint32_t)(end % PINFS_BLOCK_SIZE);
-	struct extent e;
-	int err = extent_find(ip, NULL, end >> PINFS_BLOCK_SHIFT, &e);
+	while (from < to) {
+		uint64_t in = from % PINFS_BLOCK_SIZE;
+		uint64_t bytes = min_u64(PINFS_BLOCK_SIZE - in, to - from);
+		struct extent e;
+		int err = extent_find(ip, NULL, from >> PINFS_BLOCK_SHIFT, &e);
 
-	if (err || !e.pblk || !e.unwritten)
-		return err;
-	persist_set_flush(ip->vol->pool,
-			  (uint8_t *)volume_block(ip->vol, e.pblk) + used, 0,
-			  PINFS_BLOCK_SIZE - used);
+		if (err)
+			return err;
+		if (extent_is_data(&e) && pins_of(fs, e.pblk) <= 1)
+			persist_set_flush(
+				ip->vol->pool,
+				(uint8_t *)volume_block(ip->vol, e.pblk) + in,
+				0, bytes);
+		from += bytes;
+	}
 	return 0;
-}
-
-/* mark_written - blocks [*lblk, last) are data; -EAGAIN: go on from *lblk */
-static int mark_written(struct fs *fs, struct inode *ip, uint64_t *lblk,
-			uint64_t last)
-{
-	unsigned int budget = 128;
-	struct op op;
-	int err = op_begin(&op, fs), more;
-
-	more = err ? err : extent_mark(ip, op.tx, lblk, last, false, &budget);
-	err = op_end(&op, more == -EAGAIN ? 0 : more);
-	return err ? err : more;
 }
 
 static int grow_to(struct fs *fs, struct inode *ip, uint64_t end)
@@ -164,34 +201,22 @@ static int grow_to(struct fs *fs, struct inode *ip, uint64_t end)
 static int finish_locked(struct fs *fs, struct inode *ip, uint64_t off,
 			 uint64_t len, uint64_t end)
 {
-	/* Blocks covered in part are data since fs_dma_prepare(). */
-	uint64_t first = div_round_up(off, PINFS_BLOCK_SIZE);
-	uint64_t last = end >> PINFS_BLOCK_SHIFT;
-	int err = flush_range(ip, off, end);
+	int err = clear_unreached(fs, ip, max_u64(end, inode_size(ip, NULL)),
+				  off + len);
 
-	if (!err && end < off + len && end % PINFS_BLOCK_SIZE &&
-	    last >= first) {
-		err = clear_rest(ip, end);
-		last++;
-	}
-	while (!err && first < last) {
-		err = mark_written(fs, ip, &first, last);
-		if (err != -EAGAIN)
-			break;
-		err = 0;
-	}
-	return err ? err : grow_to(fs, ip, end);
+	if (!err)
+		err = flush_range(ip, off, end);
+	if (!err && end > off)
+		err = grow_to(fs, ip, end);
+	return err;
 }
 
 int fs_dma_finish(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len,
 		  uint64_t end)
 {
-	unsigned int guard;
+	unsigned int guard = journal_enter(fs->vol->journal);
 	int err;
 
-	if (end <= off)
-		return 0;
-	guard = journal_enter(fs->vol->journal);
 	pthread_rwlock_wrlock(&ip->lock);
 	err = ip->dead ? -ESTALE : finish_locked(fs, ip, off, len, end);
 	pthread_rwlock_unlock(&ip->lock);

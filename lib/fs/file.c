@@ -22,26 +22,40 @@ int fs_file_new(struct inode *ip, int flags, struct fs_file **out)
 		return -ENOMEM;
 	file->ip = inode_hold(ip);
 	file->flags = flags;
+	atomic_init(&file->dropped, false);
 	atomic_fetch_add(&ip->opens, 1);
 	*out = file;
 	return 0;
 }
 
+/* check_open - may it be opened so? ip is locked */
+static int check_open(struct fs *fs, struct inode *ip, int flags)
+{
+	if (ip->dead)
+		return -ESTALE;
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return 0;
+	if (fs->opt.read_only)
+		return -EROFS;
+	return fs_refuse(ip,
+			 flags & O_APPEND ? PINFS_IFLAG_IMMUTABLE : FS_FIXED);
+}
+
 int fs_file_open(struct fs *fs, uint64_t node, int flags, struct fs_file **out)
 {
 	struct inode *ip;
+	unsigned int guard;
 	int err = fs_inode(fs, node, &ip);
 
 	if (err)
 		return err;
+	guard = journal_enter(fs->vol->journal);
 	pthread_rwlock_rdlock(&ip->lock);
-	if (ip->dead)
-		err = -ESTALE;
-	else if (fs->opt.read_only && (flags & O_ACCMODE) != O_RDONLY)
-		err = -EROFS;
-	else
+	err = check_open(fs, ip, flags);
+	if (!err)
 		err = fs_file_new(ip, flags, out);
 	pthread_rwlock_unlock(&ip->lock);
+	journal_leave(fs->vol->journal, guard);
 	inode_put(ip);
 	return err;
 }
@@ -64,6 +78,12 @@ struct inode *fs_file_inode(const struct fs_file *file)
 int fs_file_flags(const struct fs_file *file)
 {
 	return file->flags;
+}
+
+bool fs_file_dropped_privs(struct fs_file *file)
+{
+	return atomic_load(&file->dropped) &&
+	       atomic_exchange(&file->dropped, false);
 }
 
 bool fs_file_is_dax(struct fs *fs, struct fs_file *file)

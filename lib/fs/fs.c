@@ -156,32 +156,9 @@ int fs_check_name(const char *name, size_t *len)
 	return 0;
 }
 
-/* raise - have *at be v, or what is more */
-static void raise(_Atomic uint64_t *at, uint64_t v)
-{
-	uint64_t now = atomic_load(at);
-
-	while (now < v && !atomic_compare_exchange_weak(at, &now, v))
-		;
-}
-
-/*
- * The journal's sync is over at once if all transactions are on the medium. What
- * was written in place has none; a sync that was under way at that moment may
- * not have seen it.
- */
 int fs_sync(struct fs *fs)
 {
-	uint64_t stored = atomic_load(&fs->stored);
-	int err = journal_sync(fs->vol->journal);
-
-	if (err || fs->opt.read_only || pool_is_persistent(fs->vol->pool) ||
-	    atomic_load(&fs->stored_synced) >= stored)
-		return err;
-	err = pool_sync(fs->vol->pool);
-	if (!err)
-		raise(&fs->stored_synced, stored);
-	return err;
+	return journal_sync(fs->vol->journal);
 }
 
 /* --- figures ------------------------------------------------------------------------------- */

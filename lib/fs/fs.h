@@ -213,6 +213,12 @@ void fs_read_end(struct fs_read *r);
 ssize_t fs_write(struct fs *fs, struct fs_file *file, const void *buf,
 		 size_t size, uint64_t off);
 
+/*
+ * fs_file_dropped_privs - has a write through this file dropped set-id bits or a
+ * capability since the last time? Then the kernel's attributes are wrong.
+ */
+bool fs_file_dropped_privs(struct fs_file *file);
+
 int fs_fsync(struct fs *fs, struct fs_file *file);
 
 /* fs_lseek - SEEK_HOLE, SEEK_DATA; -ENXIO */
@@ -276,8 +282,9 @@ void fs_change_interrupt(struct fs_change *ch);
 /*
  * fs_dma_prepare - have [off, off + len) mapped for a device that will write there
  *
- * Holes become unwritten extents, so that what the device does not reach reads
- * as zeroes, after a crash too (S4). The size stays. The pin set has been
+ * What was a hole, or unwritten, becomes data, zeroes: what the device does not
+ * reach reads as zeroes, after a crash too (S4), and a write to a part of a block
+ * that is being filled has nothing to zero. The size stays. The pin set has been
  * admitted, so nothing of it goes away. -ENOSPC: nothing was done.
  */
 int fs_dma_prepare(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len);
@@ -285,8 +292,9 @@ int fs_dma_prepare(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len);
 /*
  * fs_dma_finish - the device has filled [off, end) of [off, off + len)
  *
- * Makes it durable, has it read as data from here on, and moves the end of the
- * file to end if it is before. The blocks are still pinned.
+ * Makes it durable, and moves the end of the file to end if it is before. What
+ * the device may have left behind both is zero again. The blocks are still
+ * pinned, so the caller's pin is counted once.
  */
 int fs_dma_finish(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len,
 		  uint64_t end);

@@ -3,6 +3,7 @@
 #ifndef PINFS_FS_I_H
 #define PINFS_FS_I_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -19,9 +20,6 @@ struct fs {
 	 * Before all inode locks.
 	 */
 	pthread_mutex_t rename_lock;
-	/* Writes that stored in place, without a transaction; see fs_sync(). */
-	_Atomic uint64_t stored;
-	_Atomic uint64_t stored_synced; /* so many of them are on the medium */
 	_Atomic uint64_t dma_bytes[2]; /* by enum pinfs_direction */
 	_Atomic uint64_t dma_errors;
 	_Atomic uint64_t invalidations;
@@ -30,6 +28,7 @@ struct fs {
 struct fs_file {
 	struct inode *ip;
 	int flags; /* O_* */
+	atomic_bool dropped; /* see fs_file_dropped_privs() */
 };
 
 /* struct op - frame of an operation that changes something */
@@ -77,10 +76,29 @@ void fs_fill_entry(struct inode *ip, struct tx *tx, struct fs_entry *out);
 bool fs_has_privs(struct inode *ip);
 int fs_drop_privs(struct inode *ip, struct tx *tx);
 
+#define FS_FIXED (PINFS_IFLAG_IMMUTABLE | PINFS_IFLAG_APPEND)
+
+/*
+ * fs_refuse - -EPERM if a locked inode has one of these flags
+ *
+ * The kernel's FUSE client knows nothing of them. What may not be done with an
+ * inode that is immutable, or append-only, is as in the kernel's VFS.
+ */
+static inline int fs_refuse(struct inode *ip, uint64_t flags)
+{
+	return le64_to_cpu(inode_read(ip, NULL)->flags) & flags ? -EPERM : 0;
+}
+
 static inline uint8_t fs_dtype(uint32_t mode)
 {
 	return (uint8_t)((mode & S_IFMT) >> 12);
 }
+
+/*
+ * fs_zero_tail - inode_zero_tail(), unless the block is pinned: then a device may
+ *                be storing there, and what is behind the end of file is its own
+ */
+int fs_zero_tail(struct fs *fs, struct inode *ip);
 
 /* fs_in_use - is it open or pinned, so that it must outlive its name? (L10) */
 static inline bool fs_in_use(struct inode *ip)

@@ -205,7 +205,9 @@ static int make_in(struct fs *fs, struct inode *dir, struct making *m)
 		err = dir_lookup(dir, op.tx, m->name, m->len, &e);
 	if (!err)
 		err = -EEXIST;
-	if (err == -ENOENT && !dir->dead && !dir->unlinked) {
+	if (err == -ENOENT && !dir->dead && !dir->unlinked)
+		err = fs_refuse(dir, PINFS_IFLAG_IMMUTABLE);
+	if (!err) {
 		inherit(dir, &m->init);
 		err = inode_new(fs->vol, op.tx, &m->init, &ip);
 	}
@@ -387,6 +389,10 @@ static int link_locked(struct fs *fs, struct inode *ip, struct inode *dir,
 	if (!err && le32_to_cpu(inode_read(ip, NULL)->nlink) >= LINK_MAX_PINFS)
 		err = -EMLINK;
 	if (!err)
+		err = fs_refuse(ip, FS_FIXED);
+	if (!err)
+		err = fs_refuse(dir, PINFS_IFLAG_IMMUTABLE);
+	if (!err)
 		err = dir_add(dir, op.tx, name, len, ip->ino,
 			      fs_dtype(inode_mode(ip, NULL)));
 	if (!err) {
@@ -497,6 +503,10 @@ static int remove_locked(struct fs *fs, struct inode *dir, struct inode *ip,
 		err = entry_is(dir, name, len, ip) ? 0 : -EAGAIN;
 	if (!err)
 		err = check_removable(ip, rmdir);
+	if (!err)
+		err = fs_refuse(dir, FS_FIXED);
+	if (!err)
+		err = fs_refuse(ip, FS_FIXED);
 	if (!err)
 		err = dir_remove(dir, op.tx, name, len);
 	if (!err && rmdir)

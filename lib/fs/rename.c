@@ -129,6 +129,21 @@ static int check_replace(const struct renaming *r)
 	return 0;
 }
 
+/* check_flags - may the names go, and the new one come? */
+static int check_flags(const struct renaming *r)
+{
+	int err = fs_refuse(r->from.dir, FS_FIXED);
+
+	if (!err)
+		err = fs_refuse(r->from.ip, FS_FIXED);
+	if (!err)
+		err = fs_refuse(r->to.dir, r->to.ip ? FS_FIXED :
+						      PINFS_IFLAG_IMMUTABLE);
+	if (!err && r->to.ip)
+		err = fs_refuse(r->to.ip, FS_FIXED);
+	return err;
+}
+
 static bool names_are_as_found(const struct renaming *r)
 {
 	return entry_is(r->from.dir, r->from.name, r->from.len, r->from.ip) &&
@@ -150,6 +165,8 @@ static int rename_locked(const struct renaming *r)
 		err = -EEXIST;
 	if (!err && r->from.ip == r->to.ip)
 		return op_end(&op, 0); /* two names of one inode stay */
+	if (!err)
+		err = check_flags(r);
 	if (!err && r->flags & RENAME_EXCHANGE)
 		err = r->to.ip ? do_exchange(r, op.tx) : -ENOENT;
 	else if (!err) {

@@ -26,6 +26,7 @@ struct writing {
 	const uint8_t *buf;
 	uint64_t off;
 	uint64_t end;
+	bool *dropped; /* set when set-id bits or a capability have gone */
 };
 
 static void store(const struct writing *w, uint64_t pblk, uint64_t at,
@@ -78,7 +79,6 @@ static int overwrite(const struct writing *w)
 		at = to;
 	}
 	persist_fence(w->ip->vol->pool);
-	atomic_fetch_add(&w->fs->stored, 1);
 	return 1;
 }
 
@@ -174,7 +174,8 @@ static int write_all(const struct writing *w, struct tx *tx)
 		err = write_piece(w, tx, &at);
 	if (!err)
 		err = inode_touch(w->ip, tx, INODE_MTIME | INODE_CTIME);
-	if (!err)
+	*w->dropped = !err && fs_has_privs(w->ip);
+	if (*w->dropped)
 		err = fs_drop_privs(w->ip, tx);
 	di = err ? NULL : inode_edit(w->ip, tx);
 	if (!di)
@@ -249,7 +250,9 @@ static ssize_t write_some(struct writing *w)
 ssize_t fs_write(struct fs *fs, struct fs_file *file, const void *buf,
 		 size_t size, uint64_t off)
 {
-	struct writing w = { fs, file->ip, buf, off, off + size };
+	bool dropped = false;
+	struct writing w = { fs, file->ip, buf, off, off + size, &dropped };
+	ssize_t n;
 
 	if (fs->opt.read_only)
 		return -EROFS;
@@ -257,7 +260,10 @@ ssize_t fs_write(struct fs *fs, struct fs_file *file, const void *buf,
 		return 0;
 	if (off > MAX_SIZE || size > MAX_SIZE - off)
 		return -EFBIG;
-	return write_some(&w);
+	n = write_some(&w);
+	if (n > 0 && dropped)
+		atomic_store(&file->dropped, true);
+	return n;
 }
 
 /* --- copying ---------------------------------------------------------------------- */

@@ -63,9 +63,24 @@ static struct inode *bucket_find(const struct bucket *b, uint64_t ino)
 {
 	struct inode *ip = b->first;
 
-	while (ip && (ip->ino != ino || ip->refs == 0))
+	while (ip && ip->ino != ino)
 		ip = ip->next;
 	return ip;
+}
+
+/*
+ * inode_lock_init - readers must not starve a writer, as they do by default; so
+ * nobody may lock an inode shared twice
+ */
+static void inode_lock_init(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
 }
 
 static struct inode *inode_make(struct volume *vol, uint64_t ino,
@@ -81,7 +96,7 @@ static struct inode *inode_make(struct volume *vol, uint64_t ino,
 	ip->line = (unsigned int)(ino % PINFS_INODES_PER_BLOCK *
 				  (PINFS_INODE_SIZE / PINFS_LINE_SIZE));
 	ip->refs = 1;
-	pthread_rwlock_init(&ip->lock, NULL);
+	inode_lock_init(&ip->lock);
 	return ip;
 }
 
@@ -187,6 +202,23 @@ static void bucket_remove(struct bucket *b, struct inode *ip)
 	*at = ip->next;
 }
 
+/*
+ * inode_die - nobody finds it any more
+ *
+ * Its number may be another inode's at once, which a handle of this one, found
+ * in its place, would hide. Locked exclusively.
+ */
+static void inode_die(struct inode *ip)
+{
+	struct bucket *b = bucket_of(ip->vol, ip->ino);
+
+	pthread_mutex_lock(&b->lock);
+	if (!ip->dead)
+		bucket_remove(b, ip);
+	ip->dead = true;
+	pthread_mutex_unlock(&b->lock);
+}
+
 /* is_unused - is ours the only handle? locked: nobody who comes has looked */
 static bool is_unused(struct inode *ip)
 {
@@ -222,7 +254,8 @@ void inode_put(struct inode *ip)
 		pthread_mutex_unlock(&b->lock);
 		return;
 	}
-	bucket_remove(b, ip);
+	if (!ip->dead)
+		bucket_remove(b, ip);
 	pthread_mutex_unlock(&b->lock);
 	inode_destroy(ip);
 }
@@ -366,11 +399,6 @@ int inode_new(struct volume *vol, struct tx *tx, const struct inode_init *init,
 	/* Nobody has it yet, so its place in the order of locks is no matter. */
 	err = pthread_rwlock_trywrlock(&ip->lock);
 	assert(err == 0);
-	/*
-	 * A handle of the number's former owner may still be in the bucket; it
-	 * is dead, and found only by who looks for it by address. Ours comes
-	 * first.
-	 */
 	b = bucket_of(vol, ino);
 	pthread_mutex_lock(&b->lock);
 	ip->next = b->first;
@@ -382,7 +410,7 @@ int inode_new(struct volume *vol, struct tx *tx, const struct inode_init *init,
 
 void inode_new_undo(struct inode *ip)
 {
-	ip->dead = true;
+	inode_die(ip);
 	pthread_rwlock_unlock(&ip->lock);
 	inode_put(ip);
 }
@@ -398,7 +426,7 @@ static void bury(struct tx_hook *hook, bool committed)
 	struct funeral *f = container_of(hook, struct funeral, hook);
 
 	if (committed)
-		f->ip->dead = true;
+		inode_die(f->ip);
 	free(f);
 }
 
@@ -412,18 +440,17 @@ int inode_free(struct inode *ip, struct tx *tx)
 		free(f);
 		return -ENOMEM;
 	}
+	/* Before itable_free(), whose hook gives the number away. */
+	f->ip = ip;
+	f->hook.fn = bury;
+	tx_on_end(tx, &f->hook);
 	err = itable_free(ip->vol, tx, ip->ino);
-	if (err) {
-		free(f);
+	if (err)
 		return err;
-	}
 	memset(di, 0, PINFS_INODE_CSUM_BYTES);
 	di->magic = cpu_to_le32(PINFS_MAGIC_INODE);
 	di->gen = cpu_to_le32(ip->gen);
 	di->ino = cpu_to_le64(ip->ino);
-	f->ip = ip;
-	f->hook.fn = bury;
-	tx_on_end(tx, &f->hook);
 	return 0;
 }
 
@@ -525,7 +552,7 @@ int inode_reclaim(struct inode *ip)
 			  "tries again",
 			  ip->vol->pool->path, (unsigned long long)ip->ino,
 			  strerror(-err));
-		ip->dead = true;
+		inode_die(ip);
 	}
 	pthread_rwlock_unlock(&ip->lock);
 	return err;

@@ -27,7 +27,8 @@ struct inode {
 	unsigned int line; /* first of its 8 lines in blkno */
 	uint64_t blkno; /* block of the inode file that it is in */
 	pthread_rwlock_t lock;
-	bool dead; /* lock: freed, the number may be another file's by now */
+	/* lock and, for writing, icache's: freed, and found by nobody any more */
+	bool dead;
 	bool unlinked; /* lock: nlink is 0; freed when the last handle goes */
 	/*
 	 * Grows with each change that moves or frees a mapped block (L2);

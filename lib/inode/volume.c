@@ -116,6 +116,22 @@ static void volume_free(struct volume *vol)
 	free(vol);
 }
 
+/* back_fixed - so that a full disk cannot strike what is stored to without asking */
+static int back_fixed(struct volume *vol)
+{
+	int err = 0;
+
+	if (!vol->read_only)
+		err = pool_back(vol->pool, 0,
+				le64_to_cpu(vol->super.first_free)
+					<< PINFS_BLOCK_SHIFT);
+	if (err)
+		log_error("%s: the disk has no room for the pool's metadata: "
+			  "%s; make some and try again",
+			  vol->pool->path, strerror(-err));
+	return err;
+}
+
 static int open_journal(struct volume *vol)
 {
 	struct journal_recovery rec;
@@ -172,7 +188,9 @@ int volume_open(struct pool *pool, unsigned int flags, struct volume **out)
 	err = read_super(vol);
 	if (err)
 		goto err_volume;
-	err = open_journal(vol);
+	err = back_fixed(vol);
+	if (!err)
+		err = open_journal(vol);
 	if (err)
 		goto err_volume;
 	err = open_parts(vol);

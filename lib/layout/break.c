@@ -28,7 +28,7 @@ static void atomic_max(_Atomic uint64_t *at, uint64_t v)
 		;
 }
 
-/* --- transitions ------------------------------------------------------------------ */
+/* --- transitions --------------------------------------------------------- */
 
 static void registry_remove(struct layout_break *brk)
 {
@@ -104,7 +104,7 @@ static void withdraw(struct layout_break *brk, int err)
 	layout_advance(brk->layout);
 }
 
-/* --- time (L14) ---------------------------------------------------------------------- */
+/* --- time (L14) ---------------------------------------------------------- */
 
 static void name_of(struct layout_break *brk, char *buf, size_t size)
 {
@@ -238,7 +238,7 @@ static void timer_due(struct timer *t)
 	complain(brk, holder, timed_out);
 }
 
-/* --- what others call ------------------------------------------------------------------ */
+/* --- what others call ---------------------------------------------------- */
 
 int layout_break_init(struct layout_break *brk, struct layouts *ls,
 		      struct inode *ip)
@@ -291,7 +291,8 @@ static enum layout_break_step enqueue(struct layout_break *brk)
  * name_owner - the waiter's command, for messages and listings (L14)
  *
  * Only of a break that is going to wait, for it takes a look into /proc, and
- * while its process is sure to be there. layout.lock is held, but not meanwhile.
+ * while its process is sure to be there. layout.lock is held, but let go of
+ * meanwhile.
  */
 static void name_owner(struct layout_break *brk)
 {

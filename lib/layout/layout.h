@@ -96,7 +96,7 @@ void layouts_close(struct layouts *ls);
 /* layouts_work - the queue of the threads that run what was deferred */
 struct work_queue *layouts_work(struct layouts *ls);
 
-/* --- pin sets ---------------------------------------------------------------- */
+/* --- pin sets ------------------------------------------------------------ */
 
 #define PIN_LONGTERM 1u /* refused with -EOPNOTSUPP (L13) */
 #define PIN_NOWAIT   2u /* -EAGAIN rather than waiting behind a break */
@@ -154,7 +154,7 @@ bool layout_refuses(struct pin_set *set, struct inode *ip);
 /* layout_admit_cancel - true: it is not, and never will be granted */
 bool layout_admit_cancel(struct admission *a);
 
-/* struct pinned_run - count pool blocks from pblk on, that hold file block lblk */
+/* struct pinned_run - blocks [pblk, pblk + count) hold file blocks lblk on */
 struct pinned_run {
 	uint64_t lblk;
 	uint64_t pblk;
@@ -166,11 +166,12 @@ struct pinned_run {
  * @runs: the blocks pinned, in file order; malloc()ed, the caller's
  *
  * The set has been admitted. Resolves offsets to blocks, counts each block's
- * pins up, checks that the layout did not change meanwhile, else counts down and
- * starts over. Of a set that goes to a device, holes and unwritten extents are
- * left out: there is nothing to be read. Of one from a device a hole is -ENXIO.
- * Also -ENOMEM, -EUCLEAN, -ESTALE (the file is gone), -EOVERFLOW for more pins of
- * a block than can be counted.
+ * pins up, checks that the layout did not change meanwhile, else counts down
+ * and starts over. Of a set that goes to a device, holes and unwritten extents
+ * are left out: there is nothing to be read. Of one from a device a hole is
+ * -ENXIO.
+ * Also -ENOMEM, -EUCLEAN, -ESTALE (the file is gone), -EOVERFLOW for more pins
+ * of a block than can be counted.
  */
 int layout_pin(struct pin_set *set, struct inode *ip, uint64_t first,
 	       uint64_t count, struct pinned_run **runs, size_t *nruns);
@@ -195,7 +196,7 @@ void pin_set_progress(struct pin_set *set, uint64_t done);
 /* pin_set_cancel - have the set with this id cancelled; -ESRCH, -EPERM */
 int pin_set_cancel(struct layouts *ls, uint64_t id, uint32_t uid, bool any);
 
-/* --- breaks ------------------------------------------------------------------- */
+/* --- breaks -------------------------------------------------------------- */
 
 enum layout_break_step {
 	LAYOUT_BREAK_NEW,
@@ -235,7 +236,7 @@ struct layout_break {
 	int err; /* of fail */
 };
 
-/* layout_break_init - fill in the protocol's part; cancel is possible from here */
+/* layout_break_init - fill in the protocol's part; it can be cancelled now */
 int layout_break_init(struct layout_break *brk, struct layouts *ls,
 		      struct inode *ip);
 
@@ -250,7 +251,7 @@ int layout_break_init(struct layout_break *brk, struct layouts *ls,
  */
 void layout_break(struct layout_break *brk);
 
-/* layout_break_done - the change has been made, or has failed; ip is unlocked */
+/* layout_break_done - the change was made, or has failed; ip is unlocked */
 void layout_break_done(struct layout_break *brk);
 
 /*
@@ -261,7 +262,7 @@ void layout_break_done(struct layout_break *brk);
  */
 void layout_break_cancel(struct layout_break *brk, int err);
 
-/* --- looking ----------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------- */
 
 /* layout_is_pinned - has any pin set been admitted to the file? (L10) */
 bool layout_is_pinned(struct inode *ip);

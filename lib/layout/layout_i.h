@@ -35,8 +35,8 @@ struct counters {
 };
 
 /*
- * Pins of one block that can be counted; one more is refused. Far from where the
- * counter wraps, so that those who are about to be refused don't make it 0.
+ * Pins of one block that can be counted; one more is refused. Far from where
+ * the counter wraps, so that those who are about to be refused don't make it 0.
  */
 #define PINS_MAX (UINT32_MAX / 2)
 
@@ -57,13 +57,13 @@ struct layouts {
 	bool draining; /* drain_lock */
 };
 
-/* struct layout - one file's; made at its first pin or break, gone with the inode */
+/* struct layout - a file's; from its first pin or break on, till inode goes */
 struct layout {
 	struct layouts *ls;
 	pthread_mutex_t lock;
 	uint32_t admitted; /* lock: pin sets that hold the layout (L3) */
 	struct list_head holds; /* lock: their holds */
-	struct list_head queue; /* lock: admissions that wait, oldest set first */
+	struct list_head queue; /* lock: admissions that wait, oldest first */
 	struct list_head breaks; /* lock: in the order asked (L4) */
 };
 

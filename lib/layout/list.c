@@ -51,7 +51,7 @@ void registry_add_break(struct layouts *ls, struct layout_break *brk)
 	pthread_mutex_unlock(&sh->lock);
 }
 
-/* --- pin sets -------------------------------------------------------------------------- */
+/* --- pin sets ------------------------------------------------------------ */
 
 static void fill_set(const struct pin_set *set, struct pinfs_ioc_pin *out)
 {
@@ -209,7 +209,7 @@ void layout_list_pins(struct layouts *ls, uint64_t ino,
 			sizeof(io->pin[i].name));
 }
 
-/* --- breaks --------------------------------------------------------------------------- */
+/* --- breaks -------------------------------------------------------------- */
 
 static void fill_break(const struct layout_break *brk,
 		       struct pinfs_ioc_break *out)
@@ -295,7 +295,7 @@ void layout_list_breaks(struct layouts *ls, uint64_t ino,
 	}
 }
 
-/* --- figures --------------------------------------------------------------------------- */
+/* --- figures ------------------------------------------------------------- */
 
 void layout_count_pins(struct layouts *ls, uint64_t pblk, uint64_t count,
 		       uint64_t *pinned, uint64_t *pins)

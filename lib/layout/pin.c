@@ -48,7 +48,7 @@ void pin_set_progress(struct pin_set *set, uint64_t done)
 	atomic_store(&set->done, done);
 }
 
-/* --- admission ------------------------------------------------------------------- */
+/* --- admission ----------------------------------------------------------- */
 
 static struct hold *find_hold(struct pin_set *set, const struct inode *ip)
 {
@@ -222,7 +222,7 @@ bool layout_admit_cancel(struct admission *a)
 	return queued;
 }
 
-/* --- pins ------------------------------------------------------------------------- */
+/* --- pins ---------------------------------------------------------------- */
 
 /* count_down - end pins of blocks; a block's last one is its idle event */
 static void count_down(struct layouts *ls, uint64_t pblk, uint64_t count)
@@ -385,7 +385,7 @@ int layout_pin(struct pin_set *set, struct inode *ip, uint64_t first,
 	return 0;
 }
 
-/* --- the end ----------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------- */
 
 /*
  * leave - the set is done with this file; its last pins are gone

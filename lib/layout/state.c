@@ -61,7 +61,7 @@ static void check_free(void *arg, uint64_t first, uint64_t count)
 	}
 }
 
-/* map_pins - counters of all blocks; memory is used where something is pinned */
+/* map_pins - counters of all blocks; takes memory where something is pinned */
 static int map_pins(struct layouts *ls)
 {
 	void *p = mmap(NULL, pins_bytes(ls), PROT_READ | PROT_WRITE,
@@ -191,7 +191,7 @@ struct registry_shard *break_shard(struct layouts *ls, uint64_t number)
 	return &ls->breaks[number % REGISTRY_SHARDS];
 }
 
-/* --- draining (L15) ------------------------------------------------------------- */
+/* --- draining (L15) ------------------------------------------------------ */
 
 /* layouts_join - count something that layouts_drain() waits for */
 bool layouts_join(struct layouts *ls, bool even_draining)

@@ -286,9 +286,13 @@ static int allocate(int fd, uint64_t off, uint64_t len)
 	return err == -EDQUOT ? -ENOSPC : err;
 }
 
-/* back_chunk - all of the chunk or, on a nearly full disk, [off, end) of it */
-static int back_chunk(struct pool *pool, uint64_t chunk, uint64_t off,
-		      uint64_t end)
+/*
+ * back_chunk - all of the chunk, or -ENOSPC
+ *
+ * Less would not do: a store makes the kernel write a folio, which may be larger
+ * than what was asked for.
+ */
+static int back_chunk(struct pool *pool, uint64_t chunk)
 {
 	uint64_t *word = &pool->backed[chunk / 64];
 	uint64_t bit = 1ull << chunk % 64;
@@ -299,11 +303,6 @@ static int back_chunk(struct pool *pool, uint64_t chunk, uint64_t off,
 	if (__atomic_load_n(word, __ATOMIC_RELAXED) & bit)
 		return 0;
 	err = allocate(pool->fd, from, to - from);
-	if (err == -ENOSPC) {
-		from = round_down_u64(max_u64(from, off), BLOCK);
-		to = min_u64(to, round_up_u64(end, BLOCK));
-		return allocate(pool->fd, from, to - from);
-	}
 	if (!err)
 		__atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
 	return err;
@@ -319,7 +318,7 @@ int pool_back(struct pool *pool, uint64_t off, uint64_t len)
 	if (!pool->sparse || !len)
 		return 0;
 	for (chunk = off / CHUNK; chunk <= (off + len - 1) / CHUNK; chunk++) {
-		err = back_chunk(pool, chunk, off, off + len);
+		err = back_chunk(pool, chunk);
 		if (err)
 			return err;
 	}

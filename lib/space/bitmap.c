@@ -24,13 +24,17 @@ void bitmap_set(uint64_t *bits, uint32_t first, uint32_t count)
 		bits[first / 64] |= word_mask(first, count, &n);
 }
 
-void bitmap_clear(uint64_t *bits, uint32_t first, uint32_t count)
+uint32_t bitmap_clear(uint64_t *bits, uint32_t first, uint32_t count)
 {
+	uint32_t were = 0;
+
 	for (uint32_t n; count > 0; first += n, count -= n) {
 		uint64_t mask = word_mask(first, count, &n);
 
+		were += (uint32_t)__builtin_popcountll(bits[first / 64] & mask);
 		bits[first / 64] &= ~mask;
 	}
+	return were;
 }
 
 uint32_t bitmap_count_clear(const uint64_t *bits)

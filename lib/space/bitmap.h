@@ -21,7 +21,8 @@ struct bitmap_run {
 
 void bitmap_load(uint64_t *bits, const struct pinfs_bitmap *from);
 void bitmap_set(uint64_t *bits, uint32_t first, uint32_t count);
-void bitmap_clear(uint64_t *bits, uint32_t first, uint32_t count);
+/* bitmap_clear - returns how many were set */
+uint32_t bitmap_clear(uint64_t *bits, uint32_t first, uint32_t count);
 uint32_t bitmap_count_clear(const uint64_t *bits);
 
 /* bitmap_next_clear, bitmap_next_set - at or after from, or BITMAP_BITS */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "space/space.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,24 +19,31 @@
 struct group {
 	pthread_mutex_t lock;
 	uint64_t *bits; /* lock: BITMAP_WORDS words, NULL until it is used */
+	uint64_t *going; /* lock: behind bits; blocks that are being freed */
 	bool damaged; /* lock */
 };
 
 /* A group's hint before anybody has looked. */
 #define HINT_UNKNOWN 0xffffu
 
-/* Groups that one allocation looks into before it takes what it has seen. */
+/* What one allocation looks at before it takes the best that it has seen. */
 #define GROUPS_TO_TRY 16u
+#define HINTS_TO_READ 1024u
+#define SEARCH_PASSES 4
 
 struct space {
 	struct journal *j;
 	struct pool *pool;
 	uint64_t groups_start;
 	uint64_t groups;
+	uint64_t first_free;
 	uint64_t total_blocks;
 	uint64_t reserve; /* blocks kept for deleting */
 	struct group *group;
-	/* Of each group, negated, an upper bound of its longest run of free blocks. */
+	/*
+	 * Of each group, negated, an upper bound of its longest run of free
+	 * blocks, if that is below PINFS_CHUNK_BLOCKS.
+	 */
 	_Atomic uint16_t *hint;
 	_Atomic int64_t available; /* free and not reserved */
 	_Atomic int64_t pending;
@@ -66,6 +72,7 @@ int space_open(struct journal *j, struct space **out)
 	sp->pool = journal_pool(j);
 	sp->groups_start = le64_to_cpu(sb->groups_start);
 	sp->groups = le64_to_cpu(sb->groups);
+	sp->first_free = le64_to_cpu(sb->first_free);
 	sp->total_blocks = le64_to_cpu(sb->total_blocks);
 	sp->reserve = max_u64(32, min_u64(sp->total_blocks / 200, 2048));
 	journal_counts(j, &counts);
@@ -163,25 +170,63 @@ static int group_load(struct space *sp, uint64_t g)
 			  sp->pool->path, (unsigned long long)g, why);
 		return err;
 	}
-	grp->bits = malloc(BITMAP_WORDS * sizeof(*grp->bits));
+	grp->bits = calloc(2 * BITMAP_WORDS, sizeof(*grp->bits));
 	if (!grp->bits)
 		return -ENOMEM;
+	grp->going = grp->bits + BITMAP_WORDS;
 	bitmap_load(grp->bits, b);
 	return 0;
 }
 
+/*
+ * group_release - blocks that are free from here on
+ *
+ * Where damaged metadata speaks of a block twice, it may have been released
+ * before; it is counted once.
+ */
 static void group_release(struct space *sp, uint64_t first, uint32_t count)
+{
+	uint64_t g = first / PINFS_GROUP_BLOCKS;
+	uint32_t at = (uint32_t)(first - group_first(g));
+	struct group *grp = &sp->group[g];
+	uint32_t cleared;
+
+	pthread_mutex_lock(&grp->lock);
+	cleared = bitmap_clear(grp->bits, at, count);
+	bitmap_clear(grp->going, at, count);
+	hint_set(sp, g, HINT_UNKNOWN);
+	pthread_mutex_unlock(&grp->lock);
+	atomic_fetch_add(&sp->available, cleared);
+}
+
+/* group_keep - blocks that are not freed after all */
+static void group_keep(struct space *sp, uint64_t first, uint32_t count)
 {
 	uint64_t g = first / PINFS_GROUP_BLOCKS;
 	struct group *grp = &sp->group[g];
 
 	pthread_mutex_lock(&grp->lock);
-	assert(bitmap_all_set(grp->bits, (uint32_t)(first - group_first(g)),
-			      count));
-	bitmap_clear(grp->bits, (uint32_t)(first - group_first(g)), count);
-	hint_set(sp, g, HINT_UNKNOWN);
+	bitmap_clear(grp->going, (uint32_t)(first - group_first(g)), count);
 	pthread_mutex_unlock(&grp->lock);
-	atomic_fetch_add(&sp->available, count);
+}
+
+/* group_give - note that blocks are to be freed; -EUCLEAN if they can't be */
+static int group_give(struct space *sp, uint64_t first, uint32_t count)
+{
+	uint64_t g = first / PINFS_GROUP_BLOCKS;
+	uint32_t at = (uint32_t)(first - group_first(g));
+	struct group *grp = &sp->group[g];
+	int err;
+
+	pthread_mutex_lock(&grp->lock);
+	err = group_load(sp, g);
+	if (!err && (!bitmap_all_set(grp->bits, at, count) ||
+		     !bitmap_all_clear(grp->going, at, count)))
+		err = -EUCLEAN;
+	if (!err)
+		bitmap_set(grp->going, at, count);
+	pthread_mutex_unlock(&grp->lock);
+	return err;
 }
 
 /* run_at_goal - what continues at from, if that is worth taking */
@@ -220,13 +265,21 @@ static struct bitmap_run group_search(const uint64_t *bits, uint32_t from,
 	return other.count > run.count ? other : run;
 }
 
+/* struct wish - what a search is for, and what it has come by */
+struct wish {
+	uint32_t want;
+	uint32_t atleast;
+	unsigned int flags;
+	uint32_t best; /* the highest hint below atleast */
+	uint64_t best_group;
+};
+
 /*
- * group_take - take the best run of group g for want if it continues at from or
- * has at least @atleast blocks; 0 with count 0 if there is none
+ * group_take - take the best run of group g if it continues at from or has at
+ * least w->atleast blocks; 0 with count 0 if there is none
  */
 static int group_take(struct space *sp, uint64_t g, uint32_t from,
-		      uint32_t want, uint32_t atleast, unsigned int flags,
-		      struct space_run *out)
+		      const struct wish *w, struct space_run *out)
 {
 	struct group *grp = &sp->group[g];
 	struct bitmap_run run;
@@ -237,12 +290,12 @@ static int group_take(struct space *sp, uint64_t g, uint32_t from,
 	err = group_load(sp, g);
 	if (err)
 		goto out_unlock;
-	run = run_at_goal(grp->bits, from, want);
-	if (run.count == 0) {
-		run = group_search(grp->bits, from, want, flags);
-		if (run.count < want && run.count < PINFS_CHUNK_BLOCKS)
+	run = run_at_goal(grp->bits, from, w->want);
+	if (run.count == 0 || (w->flags & SPACE_EXACT && run.count < w->want)) {
+		run = group_search(grp->bits, from, w->want, w->flags);
+		if (run.count < w->want && run.count < PINFS_CHUNK_BLOCKS)
 			hint_set(sp, g, run.count);
-		if (run.count == 0 || run.count < atleast)
+		if (run.count == 0 || run.count < w->atleast)
 			goto out_unlock;
 	}
 	bitmap_set(grp->bits, run.first, run.count);
@@ -284,38 +337,67 @@ static uint64_t start_of(struct space *sp, uint64_t goal)
 }
 
 /*
- * search - take a run of want blocks, or the best of the first groups that can
- * have any
+ * search_groups - take a run of at least w->atleast blocks from group g0 on;
+ *                 out->count is 0 if there was none
  *
- * A first pass asks for all of want from up to GROUPS_TO_TRY groups; hints keep
- * it away from those that can't have it, so that a nearly full pool costs
- * little more than an empty one. The second takes whatever there is.
+ * Hints keep it away from groups that can't have one. It notes the best of what
+ * it has passed by, so that it need not look everywhere.
+ */
+static int search_groups(struct space *sp, uint64_t g0, uint32_t from,
+			 struct wish *w, struct space_run *out)
+{
+	uint64_t tried = 0;
+
+	out->count = 0;
+	w->best = 0;
+	for (uint64_t i = 0; i < sp->groups; i++) {
+		uint64_t g = (g0 + i) % sp->groups;
+		uint32_t hint = hint_get(sp, g);
+		int err;
+
+		if (hint >= w->atleast) {
+			err = group_take(sp, g, i ? 0 : from, w, out);
+			if (err || out->count)
+				return err;
+			hint = hint_get(sp, g);
+			tried++;
+		}
+		if (hint != HINT_UNKNOWN && hint > w->best) {
+			w->best = hint;
+			w->best_group = g;
+		}
+		if (w->best && !(w->flags & SPACE_EXACT) &&
+		    (tried >= GROUPS_TO_TRY || i >= HINTS_TO_READ))
+			break;
+	}
+	return 0;
+}
+
+/*
+ * search - take a run of want blocks, or the largest of those that were seen
+ *
+ * Hints are upper bounds, so that the largest may turn out to be smaller: after
+ * some tries it takes what there is.
  */
 static int search(struct space *sp, uint64_t start, uint32_t want,
 		  unsigned int flags, struct space_run *out)
 {
-	uint64_t g0 = start / PINFS_GROUP_BLOCKS, tried = 0;
-	uint32_t atleast = want;
+	struct wish w = { .want = want, .atleast = want, .flags = flags };
+	uint64_t g = start / PINFS_GROUP_BLOCKS;
+	uint32_t from = (uint32_t)(start % PINFS_GROUP_BLOCKS);
 
-	for (int pass = 0; pass < 2; pass++) {
-		for (uint64_t i = 0; i < sp->groups; i++) {
-			uint64_t g = (g0 + i) % sp->groups;
-			uint32_t from =
-				i ? 0 : (uint32_t)(start % PINFS_GROUP_BLOCKS);
-			int err;
+	for (int pass = 0; pass < SEARCH_PASSES; pass++) {
+		int err = search_groups(sp, g, from, &w, out);
 
-			if (hint_get(sp, g) < atleast)
-				continue;
-			err = group_take(sp, g, from, want, atleast, flags,
-					 out);
-			if (err || out->count)
-				return err;
-			if (pass == 0 && ++tried == GROUPS_TO_TRY)
-				break;
-		}
+		if (err || out->count)
+			return err;
 		if (flags & SPACE_EXACT)
 			break;
-		atleast = 1;
+		if (w.best) {
+			g = w.best_group;
+			from = 0;
+		}
+		w.atleast = pass == SEARCH_PASSES - 2 || !w.best ? 1 : w.best;
 	}
 	return -ENOSPC;
 }
@@ -410,6 +492,7 @@ static void free_ended(struct tx_hook *hook, bool committed)
 	struct claim *c = container_of(hook, struct claim, hook);
 
 	if (!committed) {
+		group_keep(c->sp, c->first, c->count);
 		free(c);
 		return;
 	}
@@ -418,56 +501,49 @@ static void free_ended(struct tx_hook *hook, bool committed)
 	journal_when_home(c->sp->j, &c->waiter);
 }
 
-static int check_in_use(struct space *sp, uint64_t first, uint32_t count)
-{
-	uint64_t g = first / PINFS_GROUP_BLOCKS;
-	struct group *grp = &sp->group[g];
-	int err;
-
-	pthread_mutex_lock(&grp->lock);
-	err = group_load(sp, g);
-	if (!err && !bitmap_all_set(grp->bits,
-				    (uint32_t)(first - group_first(g)), count))
-		err = -EUCLEAN;
-	pthread_mutex_unlock(&grp->lock);
-	return err;
-}
-
 /* free_in_group - all of it lies in one group */
 static int free_in_group(struct space *sp, struct tx *tx, uint64_t first,
 			 uint64_t count)
 {
 	uint64_t g = first / PINFS_GROUP_BLOCKS;
 	struct claim *c;
-	int err = check_in_use(sp, first, (uint32_t)count);
+	int err = group_give(sp, first, (uint32_t)count);
 
-	if (err) {
+	if (err == -EUCLEAN)
 		log_error("%s: blocks %llu to %llu are to be freed, but not in "
-			  "use: unmount and run fsck.pinfs",
+			  "use, or twice: unmount and run fsck.pinfs",
 			  sp->pool->path, (unsigned long long)first,
 			  (unsigned long long)(first + count - 1));
+	if (err)
 		return err;
-	}
 	c = claim_new(sp, first, count, free_ended);
-	if (!c)
-		return -ENOMEM;
+	if (!c) {
+		err = -ENOMEM;
+		goto err_keep;
+	}
 	err = tx_clear_bits(tx, sp->groups_start + g,
 			    (uint32_t)(first - group_first(g)),
 			    (uint32_t)count);
-	if (err) {
-		free(c);
-		return err;
-	}
+	if (err)
+		goto err_claim;
 	tx_on_end(tx, &c->hook);
 	tx_count(tx, (int64_t)count, 0);
 	return 0;
+
+err_claim:
+	free(c);
+err_keep:
+	group_keep(sp, first, (uint32_t)count);
+	return err;
 }
 
 int space_free(struct space *sp, struct tx *tx, uint64_t first, uint64_t count)
 {
 	int err = 0;
 
-	if (first >= sp->total_blocks || count > sp->total_blocks - first)
+	/* The last block is the superblock's backup. */
+	if (first < sp->first_free || first >= sp->total_blocks - 1 ||
+	    count > sp->total_blocks - 1 - first)
 		return -EUCLEAN;
 	if (sp->on_free)
 		sp->on_free(sp->on_free_arg, first, count);

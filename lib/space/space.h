@@ -52,7 +52,8 @@ int space_alloc(struct space *sp, struct tx *tx, uint64_t goal, uint64_t want,
  * space_free - give blocks back when tx commits
  *
  * They can be used again at once on persistent memory, on an ordinary file
- * when the free is durable. -EUCLEAN if one of them is not in use.
+ * when the free is durable. -EUCLEAN if one of them is not in use, is being
+ * freed already, or is one of the fixed areas.
  */
 int space_free(struct space *sp, struct tx *tx, uint64_t first, uint64_t count);
 

@@ -13,8 +13,8 @@
 #define DEFAULT_CHUNK (1u << 20)
 
 /*
- * What a transfer of unknown length allocates and pins at a time: as much again as
- * has come, so that a short one is not given much more than it needs.
+ * What a transfer of unknown length allocates and pins at a time: as much again
+ * as has come, so that a short one is not given much more than it needs.
  */
 #define WINDOW_LEAST (64u << 10)
 #define WINDOW_MOST  (4u << 20)
@@ -44,7 +44,7 @@ struct transfer {
 	struct admission admission;
 };
 
-/* --- setting up ------------------------------------------------------------------------ */
+/* --- setting up ---------------------------------------------------------- */
 
 /* on_progress - done counts all windows */
 static void on_progress(void *arg, uint64_t done)
@@ -192,7 +192,7 @@ void transfer_cancel(struct transfer *t)
 	dma_cancel(t->job);
 }
 
-/* --- admission ------------------------------------------------------------------------ */
+/* --- admission ----------------------------------------------------------- */
 
 static void on_granted(struct admission *a)
 {
@@ -257,7 +257,7 @@ static int admit(struct transfer *t)
 	return err == -EINPROGRESS ? wait_granted(t) : err;
 }
 
-/* --- segments ------------------------------------------------------------------------- */
+/* --- segments ------------------------------------------------------------ */
 
 struct segments {
 	struct dma_segment *seg;
@@ -319,7 +319,7 @@ static int build_segments(struct transfer *t, const struct pinned_run *run,
 	return err;
 }
 
-/* --- running --------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------- */
 
 /* move - pin [off, off + len), transfer it, and have it be the file's */
 static int move(struct transfer *t, uint64_t off, uint64_t len, uint64_t *moved)

@@ -54,7 +54,7 @@ struct pinfs_ioc_stats rig_stats(struct rig *r)
 	return st;
 }
 
-/* --- the workers ------------------------------------------------------------------ */
+/* --- the workers --------------------------------------------------------- */
 
 struct meeting {
 	struct gate *come, *leave;
@@ -88,7 +88,7 @@ void rig_settle(struct rig *r)
 	gate_await(&leave, RIG_WORKERS);
 }
 
-/* --- pin sets ---------------------------------------------------------------------- */
+/* --- pin sets ------------------------------------------------------------ */
 
 struct pin_set *rig_begin(struct rig *r, unsigned int flags)
 {
@@ -150,7 +150,7 @@ void rig_admit_waiting(struct pin_set *set, struct inode *ip)
 		ck_assert_int_eq(err, 0);
 }
 
-/* --- breaks ------------------------------------------------------------------------ */
+/* --- breaks -------------------------------------------------------------- */
 
 static void break_ran(struct layout_break *brk)
 {
@@ -208,7 +208,7 @@ void rig_break_ran(struct rig_break *b)
 		      b->was_pinned ? ", over pins (L3)" : "");
 }
 
-/* --- running ------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------- */
 
 void rig_add(Suite *s, const char *name, const TTest *fn, int times)
 {

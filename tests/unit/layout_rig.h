@@ -38,7 +38,7 @@ void rig_settle(struct rig *r);
 
 struct pinfs_ioc_stats rig_stats(struct rig *r);
 
-/* --- pin sets ------------------------------------------------------------------ */
+/* --- pin sets ------------------------------------------------------------ */
 
 struct pin_set *rig_begin(struct rig *r, unsigned int flags);
 
@@ -62,7 +62,7 @@ int rig_admit(struct pin_set *set, struct inode *ip, struct rig_wait *w);
 /* rig_admit_waiting - sleeps until it is admitted */
 void rig_admit_waiting(struct pin_set *set, struct inode *ip);
 
-/* --- breaks --------------------------------------------------------------------- */
+/* --- breaks -------------------------------------------------------------- */
 
 struct rig_break {
 	struct layout_break brk;

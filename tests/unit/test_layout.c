@@ -7,7 +7,7 @@
 
 #include "base/util.h"
 
-/* --- L3: a break waits for an idle file ------------------------------------------- */
+/* --- L3: a break waits for an idle file ---------------------------------- */
 
 START_TEST(idle_runs_at_once)
 {
@@ -96,7 +96,7 @@ START_TEST(waiting_locks_nothing)
 }
 END_TEST
 
-/* --- L4: progress for breaks ------------------------------------------------------- */
+/* --- L4: progress for breaks --------------------------------------------- */
 
 START_TEST(breaks_run_in_order)
 {
@@ -197,7 +197,7 @@ START_TEST(stream_does_not_starve)
 }
 END_TEST
 
-/* --- L5: progress for pins ----------------------------------------------------------- */
+/* --- L5: progress for pins ----------------------------------------------- */
 
 START_TEST(set_extends_while_break_waits)
 {
@@ -327,7 +327,7 @@ START_TEST(running_break_keeps_all_out)
 }
 END_TEST
 
-/* --- many at a time ------------------------------------------------------------------ */
+/* --- many at a time ------------------------------------------------------ */
 
 #define ROUNDS 400u
 
@@ -343,7 +343,7 @@ static unsigned int draw(unsigned int *seed)
 	return *seed >> 16;
 }
 
-/* pinning - sets over all files, in any order: circles, if there could be any */
+/* pinning - sets over all files, in any order: circles, if there can be any */
 static void *pinning(void *arg)
 {
 	struct crowd *c = arg;
@@ -444,7 +444,7 @@ START_TEST(no_wakeup_is_lost)
 }
 END_TEST
 
-/* --- L9: waiting is free ---------------------------------------------------------------- */
+/* --- L9: waiting is free ------------------------------------------------- */
 
 #define MANY 10000u
 
@@ -513,7 +513,7 @@ START_TEST(ten_thousand_wait)
 }
 END_TEST
 
-/* As many sets behind as many breaks: what each costs must not grow with them. */
+/* As many sets behind as many breaks: one's cost must not grow with them. */
 START_TEST(ten_thousand_sets_behind_them)
 {
 	struct rig_wait *w = calloc(MANY, sizeof(*w));

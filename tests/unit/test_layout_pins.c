@@ -31,7 +31,7 @@ static uint64_t pins_of(struct rig *r, uint64_t pblk)
 	return pins;
 }
 
-/* --- counting ------------------------------------------------------------------ */
+/* --- counting ------------------------------------------------------------ */
 
 START_TEST(pins_are_counted)
 {
@@ -149,7 +149,7 @@ START_TEST(a_hole_pins_nothing)
 }
 END_TEST
 
-/* --- L1 -------------------------------------------------------------------------- */
+/* --- L1 ------------------------------------------------------------------ */
 
 static void remove_block(struct inode *ip, uint64_t lblk)
 {
@@ -202,7 +202,7 @@ START_TEST(freeing_a_pinned_block_aborts)
 }
 END_TEST
 
-/* --- L2 -------------------------------------------------------------------------- */
+/* --- L2 ------------------------------------------------------------------ */
 
 struct shaker {
 	struct rig *r;
@@ -242,7 +242,7 @@ START_TEST(pin_looks_again)
 }
 END_TEST
 
-/* --- L10 --------------------------------------------------------------------------- */
+/* --- L10 ----------------------------------------------------------------- */
 
 /* let_go - the rig's own handle, too; the set's stays */
 static void let_go(struct rig *r, unsigned int i)
@@ -392,7 +392,7 @@ START_TEST(next_mount_frees)
 }
 END_TEST
 
-/* --- L13, L15 ------------------------------------------------------------------------ */
+/* --- L13, L15 ------------------------------------------------------------ */
 
 START_TEST(long_term_is_refused)
 {
@@ -505,7 +505,7 @@ START_TEST(drain_waits_for_breaks)
 }
 END_TEST
 
-/* --- admission and its end ------------------------------------------------------------- */
+/* --- admission and its end ----------------------------------------------- */
 
 START_TEST(admission_can_be_given_up)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Breaks that end before they run, and what is said of those that wait: L7, L14. */
+/* Breaks that end before they run, and what is said of others: L7, L14. */
 #include "layout_rig.h"
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #define MSEC 1000000ull
 
-/* --- L7: cancelled ---------------------------------------------------------------- */
+/* --- L7: cancelled ------------------------------------------------------- */
 
 START_TEST(cancelled_before_it_began)
 {
@@ -130,7 +130,7 @@ START_TEST(cancelled_at_the_last_moment)
 }
 END_TEST
 
-/* --- L7: interrupted or out of time, a file is as it was ----------------------------- */
+/* --- L7: interrupted or out of time, a file is as it was ----------------- */
 
 struct change {
 	struct fs_change ch;
@@ -259,7 +259,7 @@ START_TEST(timeouts_and_pins_race)
 }
 END_TEST
 
-/* --- L14: what is said -------------------------------------------------------------- */
+/* --- L14: what is said --------------------------------------------------- */
 
 struct ear {
 	FILE *f; /* what goes to stderr */
@@ -405,7 +405,7 @@ START_TEST(running_change_is_named)
 }
 END_TEST
 
-/* --- listings ------------------------------------------------------------------------ */
+/* --- listings ------------------------------------------------------------ */
 
 #define LISTED 100
 
@@ -677,7 +677,7 @@ START_TEST(listed_while_they_come_and_go)
 }
 END_TEST
 
-/* --- figures ---------------------------------------------------------------------------- */
+/* --- figures ------------------------------------------------------------- */
 
 START_TEST(waits_are_counted)
 {

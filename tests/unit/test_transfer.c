@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Transfers: the bytes, and what becomes of a file when not all of them come. */
+/* Transfers: the bytes, and what a file is when not all of them come. */
 #include "layout_rig.h"
 #include "transfer_rig.h"
 
@@ -39,7 +39,7 @@ static void grow(struct scratch_fs *sf, uint64_t node, uint64_t to)
 	ck_assert(scratch_fs_is_zero(sf, node, size, to - size));
 }
 
-/* --- from a device ---------------------------------------------------------------- */
+/* --- from a device ------------------------------------------------------- */
 
 struct place {
 	uint64_t off, len;
@@ -260,7 +260,7 @@ START_TEST(failing_device)
 }
 END_TEST
 
-/* --- to a device --------------------------------------------------------------------- */
+/* --- to a device --------------------------------------------------------- */
 
 START_TEST(holes_are_zeroes_to_a_device)
 {
@@ -347,7 +347,7 @@ START_TEST(what_is_refused)
 }
 END_TEST
 
-/* --- a full pool (S6) ------------------------------------------------------------------- */
+/* --- a full pool (S6) ---------------------------------------------------- */
 
 /* fill_up - all but about that many blocks */
 static void fill_up(struct scratch_fs *sf, uint64_t blocks)

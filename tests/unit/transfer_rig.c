@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* --- devices ------------------------------------------------------------------------ */
+/* --- devices ------------------------------------------------------------- */
 
 int device_file(unsigned int seed, uint64_t pos, size_t size)
 {
@@ -99,7 +99,7 @@ void feed_close(struct feed *f)
 	close(f->device);
 }
 
-/* --- transfers ------------------------------------------------------------------------ */
+/* --- transfers ----------------------------------------------------------- */
 
 struct pinfs_dma_start xfer_range(int engine, uint64_t off, uint64_t len)
 {
@@ -212,7 +212,7 @@ int xfer(struct scratch_fs *sf, struct xfer *x, uint64_t node,
 	return xfer_join(x);
 }
 
-/* --- changes --------------------------------------------------------------------------- */
+/* --- changes ------------------------------------------------------------- */
 
 static void change_over(struct fs_change *ch, int err)
 {

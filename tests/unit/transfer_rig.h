@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the tests of transfers share: devices, transfers and changes on threads. */
+/* What the tests of transfers share: devices, and transfers on threads. */
 #ifndef PINFS_TEST_TRANSFER_RIG_H
 #define PINFS_TEST_TRANSFER_RIG_H
 
@@ -19,7 +19,7 @@
 #define MSEC	1000000ull
 #define ENGINES 2
 
-/* --- devices ------------------------------------------------------------------------ */
+/* --- devices ------------------------------------------------------------- */
 
 /* device_file - scratch_bytes() of a seed, from pos on */
 int device_file(unsigned int seed, uint64_t pos, size_t size);
@@ -47,7 +47,7 @@ void feed_send(struct feed *f, size_t len);
 void feed_end(struct feed *f);
 void feed_close(struct feed *f);
 
-/* --- transfers ------------------------------------------------------------------------ */
+/* --- transfers ----------------------------------------------------------- */
 
 struct xfer {
 	struct scratch_fs *sf;
@@ -82,7 +82,7 @@ int xfer(struct scratch_fs *sf, struct xfer *x, uint64_t node,
 	 enum pinfs_direction direction, const struct pinfs_dma_start *start,
 	 int device);
 
-/* --- changes --------------------------------------------------------------------------- */
+/* --- changes ------------------------------------------------------------- */
 
 struct xchange {
 	struct fs_change ch;

@@ -134,6 +134,10 @@ static int open_pool(const struct args *a, struct pool **pool)
 	if (err == -EBUSY)
 		log_error("%s: it is in use%s%s; unmount it first", a->path,
 			  owner.text[0] ? " by " : "", owner.text);
+	else if (err == -ENOSPC)
+		log_error("%s: it is shorter than a block: there is no pinfs "
+			  "file system in it",
+			  a->path);
 	else if (err)
 		log_error("%s: %s", a->path, tool_why(err));
 	return err;

@@ -130,30 +130,38 @@ static void parse(struct args *a, int argc, char **argv)
 	a->path = argv[optind];
 }
 
-/* say_geometry - does the size do, and what would come of it? */
-static int say_geometry(const struct args *a, uint64_t bytes)
+/* check_geometry - does the size do? */
+static int check_geometry(const struct args *a, uint64_t bytes,
+			  struct format_geometry *g)
 {
-	struct format_geometry g;
 	char text[TOOL_SIZE_TEXT];
-	char uuid[37];
 	int err;
 
-	err = format_geometry(bytes >> PINFS_BLOCK_SHIFT, &g);
+	err = format_geometry(bytes >> PINFS_BLOCK_SHIFT, g);
 	tool_size_text(text, bytes);
-	if (err) {
+	if (err)
 		log_error("%s: %s is too %s for a pool: 16M to 4096T, please",
 			  a->path, text, err == -ENOSPC ? "small" : "large");
-		return err;
-	}
+	return err;
+}
+
+/* say_geometry - what has come of it, or would */
+static void say_geometry(const struct args *a, uint64_t bytes,
+			 const struct format_geometry *geometry)
+{
+	const struct format_geometry g = *geometry;
+	char text[TOOL_SIZE_TEXT];
+	char uuid[37];
+
 	if (a->quiet)
-		return 0;
+		return;
+	tool_size_text(text, bytes);
 	uuid_unparse(a->format.uuid, uuid);
 	printf("%s: %s%s, %" PRIu64 " blocks of 4 KiB, journal of %u lanes, "
 	       "UUID %s%s%s\n",
 	       a->path, a->dry_run ? "would be " : "", text, g.total_blocks,
 	       g.lanes, uuid, a->format.label ? ", label " : "",
 	       a->format.label ? a->format.label : "");
-	return 0;
 }
 
 static void say_busy(const struct args *a, const struct pool_owner *owner)
@@ -275,6 +283,7 @@ static int provide_file(const struct args *a, bool *created)
 
 static int make(const struct args *a)
 {
+	struct format_geometry g;
 	struct pool *pool;
 	int err;
 
@@ -282,28 +291,33 @@ static int make(const struct args *a)
 	if (err)
 		return err;
 	err = check_content(a, pool);
-	if (!err && !a->size)
-		err = say_geometry(a, pool->size);
+	if (!err)
+		err = check_geometry(a, pool->size, &g);
 	if (!err && !a->dry_run) {
 		err = format_make(pool, &a->format);
 		if (err)
 			log_error("%s: cannot write it: %s", a->path,
 				  strerror(-err));
 	}
+	if (!err)
+		say_geometry(a, pool->size, &g);
 	pool_close(pool);
 	return err;
 }
 
 static int run(const struct args *a)
 {
+	struct format_geometry g;
 	bool created = false;
 	int err;
 
 	if (!a->size)
 		return make(a);
-	err = say_geometry(a, a->size);
+	err = check_geometry(a, a->size, &g);
 	if (!err)
 		err = provide_file(a, &created);
+	if (!err && a->dry_run)
+		say_geometry(a, a->size, &g);
 	if (err || a->dry_run)
 		return err;
 	err = make(a);

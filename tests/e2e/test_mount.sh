@@ -1,0 +1,285 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# How a pool is mounted and unmounted: mount(8), fstab, fusermount3, by root and
+# by others, read-only; and what is there after SIGTERM and SIGKILL (S2, S3,
+# L15).  It has its own view of the mounts, in which /etc/fstab and the helper
+# in /sbin are the test's; the machine's stay as they are.
+# e2e: asan timeout=90
+. "$(dirname "$0")/lib.sh"
+
+need_root
+need unshare setpriv jq
+
+if [ -z "${E2E_NAMESPACE:-}" ]; then
+	unshare --mount --propagation private true 2>"$WORK/.out" ||
+		skip "cannot have a mount namespace: $(cat "$WORK/.out")"
+	E2E_NAMESPACE=yes exec unshare --mount --propagation private \
+		bash "$0" "$@"
+fi
+
+helper=$(command -v mount.fuse.pinfs)
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+# The directory that mount(8) looks in, with our helper added.
+install_helper() {
+	mkdir "$WORK/sbin"
+	ln -s "$helper" "$WORK/sbin/mount.fuse.pinfs"
+	expect mount -t overlay -o "ro,lowerdir=$WORK/sbin:/usr/sbin" \
+		overlay /usr/sbin
+	[ /sbin/mount.fuse.pinfs -ef "$helper" ] ||
+		skip "/sbin is not /usr/sbin here"
+}
+
+# Some machines keep /dev/fuse to root; here everybody may open it, as usual.
+open_dev_fuse() {
+	mkdir "$WORK/dev"
+	expect mount -t tmpfs -o size=64K,mode=755 tmpfs "$WORK/dev"
+	mknod "$WORK/dev/fuse" c "$((0x$(stat -c %t /dev/fuse)))" \
+		"$((0x$(stat -c %T /dev/fuse)))"
+	chmod 666 "$WORK/dev/fuse"
+	expect mount --bind "$WORK/dev/fuse" /dev/fuse
+}
+
+# install_fstab LINE...
+install_fstab() {
+	printf '%s\n' "$@" >"$WORK/fstab"
+	mountpoint -q /etc/fstab || expect mount --bind "$WORK/fstab" /etc/fstab
+}
+
+is_mounted() {
+	awk -v dir="$1" '$2 == dir && $3 == "fuse.pinfs" { n++ }
+		END { exit n != 1 }' /proc/self/mounts
+}
+
+# the_daemon - the pid of the daemon that serves $MNT
+the_daemon() {
+	pinfs info --json "$MNT" | jq .daemon_pid
+}
+
+# has OPTION - among those of the mount
+has() {
+	awk -v dir="$MNT" '$2 == dir { print $4 }' /proc/self/mounts |
+		tr , '\n' | grep -qx "$1" || fail "not mounted with $1"
+}
+
+# after_umount PID - its daemon ends, the pool is clean, nobody has it
+after_umount() {
+	await 30000 exit "$1" || fail "the daemon has not ended"
+	! is_mounted "$MNT" || fail "still mounted"
+	expect_equal 'clean null' \
+		"$(pinfs info --json "$POOL" | jq -r '"\(.state) \(.claim)"')" \
+		"state of the pool"
+	fsck_clean
+}
+
+# --- ways to mount and unmount -----------------------------------------------
+
+by_mount() {
+	local pid
+
+	expect mount -t fuse.pinfs "$POOL" "$MNT" -o dax=always,noatime,threads=3
+	is_mounted "$MNT" || fail "mount returned, but it is not mounted"
+	has noatime
+	expect_equal "$POOL" "$(findmnt -n -o SOURCE "$MNT")" "its source"
+	expect_equal always "$(pinfs info --json "$MNT" | jq -r .dax)" dax
+	echo content >"$MNT/file"
+	mknod "$MNT/null" c 1 3
+	expect_equal '' "$(cat "$MNT/null")" "a device that root mounted"
+	expect_error 'in use|busy' mount -t fuse.pinfs "$POOL" "$WORK/second"
+	expect_error 'cannot be remounted' mount -o remount,ro "$MNT"
+	expect_error 'frobnicate' mount -t fuse.pinfs -o frobnicate "$POOL" \
+		"$WORK/second"
+	pid=$(the_daemon)
+	expect umount "$MNT"
+	after_umount "$pid"
+}
+
+by_fstab() {
+	local pid
+
+	install_fstab "$POOL $MNT fuse.pinfs noauto,nofail,x-test,dax=never 0 0"
+	expect mount "$MNT"
+	is_mounted "$MNT" || fail "not mounted by fstab"
+	expect_equal never "$(pinfs info --json "$MNT" | jq -r .dax)" dax
+	expect_equal content "$(cat "$MNT/file")" "what was written before"
+	pid=$(the_daemon)
+	expect umount "$MNT"
+	after_umount "$pid"
+}
+
+# umount says so if somebody is in it; the file system goes on.
+busy() {
+	local pid
+
+	expect mount -t fuse.pinfs "$POOL" "$MNT"
+	pid=$(the_daemon)
+	exec 8>"$MNT/open"
+	expect_error 'busy' umount "$MNT"
+	echo goes on >&8
+	exec 8>&-
+	expect_equal 'goes on' "$(cat "$MNT/open")" "after a refused umount"
+	# Lazily: who has a file open can go on, and then it ends cleanly.
+	exec 8>"$MNT/open"
+	expect fusermount3 -u -z "$MNT"
+	echo still >&8
+	exec 8>&-
+	after_umount "$pid"
+}
+
+# A user with a pool of his own.
+unprivileged() {
+	local own=$WORK/own pid POOL MNT
+
+	mkdir "$own" "$own/mnt"
+	POOL=$own/pool
+	MNT=$own/mnt
+	chown -R 65534:65534 "$own"
+	expect as_nobody mkfs.pinfs -s 32M "$POOL"
+	install_fstab "$POOL $MNT fuse.pinfs noauto,user 0 0"
+	for how in pinfsd helper fstab; do
+		case $how in
+		pinfsd) expect as_nobody pinfsd "$POOL" "$MNT" ;;
+		helper) expect as_nobody mount.fuse.pinfs "$POOL" "$MNT" ;;
+		fstab) expect as_nobody mount "$MNT" ;;
+		esac
+		is_mounted "$MNT" || fail "$how: not mounted"
+		has nosuid
+		has nodev
+		pid=$(as_nobody pinfs info --json "$MNT" | jq .daemon_pid)
+		expect_equal 65534 "$(stat -c %u "/proc/$pid")" \
+			"$how: who the daemon runs as"
+		expect as_nobody sh -c "echo $how >>'$MNT/file'"
+		expect_equal 65534 "$(as_nobody stat -c %u "$MNT/file")" \
+			"$how: whose the file is"
+		expect as_nobody pinfs pins "$MNT"
+		expect_error 'Permission denied' ls "$MNT/file"
+		expect as_nobody fusermount3 -u "$MNT"
+		after_umount "$pid"
+	done
+	expect_error 'allow_other' \
+		as_nobody pinfsd -f -o allow_other "$POOL" "$MNT"
+	chown 0 "$POOL"
+	expect_error 'Permission denied' as_nobody pinfsd -f "$POOL" "$MNT"
+}
+
+read_only() {
+	local before pid
+
+	before=$(cksum <"$POOL")
+	expect mount -t fuse.pinfs -r "$POOL" "$MNT"
+	has ro
+	pid=$(the_daemon)
+	expect_equal content "$(cat "$MNT/file")" "content, read-only"
+	expect_error 'Read-only' touch "$MNT/new"
+	expect_error 'Read-only' rm "$MNT/file"
+	expect_error 'Read-only' truncate -s 0 "$MNT/file"
+	expect_error 'Read-only' \
+		pinfs dma from-device /dev/zero "$MNT/file" --length=4K
+	expect umount "$MNT"
+	after_umount "$pid"
+	expect_equal "$before" "$(cksum <"$POOL")" "the pool's bytes"
+}
+
+# --- how it ends -------------------------------------------------------------
+
+# SIGTERM unmounts, also while it is used.
+terminated() {
+	mount_pool
+	echo before >"$MNT/term"
+	kill -TERM "$(daemon_pid)"
+	wait_daemon
+	! is_mounted "$MNT" || fail "mounted after SIGTERM"
+	expect_equal clean "$(pinfs info --json "$POOL" | jq -r .state)" state
+	fsck_clean
+	mount_pool
+	expect_equal before "$(cat "$MNT/term")" "what was written before SIGTERM"
+	umount_pool
+}
+
+# What a returned operation did survives the daemon's death, synced or not.
+killed() {
+	local i
+
+	mount_pool
+	mkdir "$MNT/kill"
+	pattern 3M >"$MNT/kill/data"
+	for i in $(seq 100); do
+		echo "$i" >"$MNT/kill/$i"
+	done
+	mv "$MNT/kill/1" "$MNT/kill/renamed"
+	rm "$MNT/kill/2"
+	truncate -s 1M "$MNT/kill/data"
+	ln "$MNT/kill/3" "$MNT/kill/link"
+	# Open and unlinked: its blocks are to be freed by the next mount.
+	exec 8>"$MNT/kill/orphan"
+	pattern 2M >&8
+	rm "$MNT/kill/orphan"
+	kill -KILL "$(daemon_pid)"
+	wait_daemon 137
+	exec 8>&-
+	expect_error 'not connected' ls "$MNT"
+	# Without a word of explanation it would be the most asked question.
+	expect_error 'fusermount3 -u' pinfsd -f "$POOL" "$MNT"
+	expect fusermount3 -u "$MNT"
+	expect_equal unclean "$(pinfs info --json "$POOL" | jq -r .state)" state
+	fsck_clean
+	mount_pool
+	pattern 1M | cmp - "$MNT/kill/data" >&2 || fail "data after SIGKILL"
+	for i in $(seq 4 100); do
+		expect_equal "$i" "$(cat "$MNT/kill/$i")" "file $i after SIGKILL"
+	done
+	expect_equal '1 3' "$(cat "$MNT/kill/renamed" "$MNT/kill/link" | xargs)" \
+		"renamed and linked"
+	expect_equal 101 "$(find "$MNT/kill" -mindepth 1 -printf x | wc -c)" \
+		"names after SIGKILL"
+	umount_pool
+	fsck_clean
+}
+
+# Killed in the midst of things, several times: each mount recovers by itself.
+killed_while_busy() {
+	local round last
+
+	for round in 1 2 3; do
+		mount_pool
+		mkdir "$MNT/busy$round"
+		rm -f "$WORK/done"
+		mkfifo "$WORK/done"
+		bash -c 'for ((i = 0; ; i++)); do
+			echo "$i" >"$1/$i" && mv "$1/$i" "$1/done$i" &&
+			echo "$i" || exit 0
+			done' - "$MNT/busy$round" >"$WORK/done" \
+			2>"$WORK/busy.log" &
+		last=
+		while read -r i; do
+			last=$i
+			[ "$i" != 200 ] || kill -KILL "$(daemon_pid)"
+		done <"$WORK/done"
+		wait $! || true
+		wait_daemon 137
+		expect fusermount3 -u -z "$MNT"
+		fsck_clean
+		mount_pool
+		for ((i = 0; i <= last; i++)); do
+			expect_equal "$i" "$(<"$MNT/busy$round/done$i")" \
+				"file $i of $last, round $round"
+		done
+		umount_pool
+		fsck_clean
+	done
+}
+
+mkdir "$MNT" "$WORK/second"
+pool_new 64M
+install_helper
+open_dev_fuse
+by_mount
+by_fstab
+busy
+unprivileged
+read_only
+terminated
+killed
+killed_while_busy
