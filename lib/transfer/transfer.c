@@ -21,8 +21,8 @@
 
 #define MAX_SIZE ((uint64_t)INT64_MAX)
 
-/* What a device reads where the file has a hole. */
-static const uint8_t zeroes[64 * 1024];
+/* What a device reads where the file has a hole; aligned as its blocks are. */
+static const _Alignas(PINFS_BLOCK_SIZE) uint8_t zeroes[64 * 1024];
 
 struct transfer {
 	struct fs *fs;

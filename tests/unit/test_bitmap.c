@@ -21,6 +21,23 @@ static uint32_t below(struct pair *p, uint32_t n)
 	return (uint32_t)(scratch_random(&p->seed) % n);
 }
 
+/* same - one check that fails is enough, one that holds costs nothing */
+static void same(uint64_t got, uint64_t want)
+{
+	if (got != want)
+		ck_assert_uint_eq(got, want);
+}
+
+static uint32_t plain_count(const struct pair *p, uint32_t first,
+			    uint32_t count)
+{
+	uint32_t n = 0;
+
+	for (uint32_t k = first; k < first + count; k++)
+		n += p->plain[k];
+	return n;
+}
+
 /* scribble - runs of all lengths, at edges of words, too */
 static void scribble(struct pair *p, unsigned int runs)
 {
@@ -35,7 +52,8 @@ static void scribble(struct pair *p, unsigned int runs)
 		if (set)
 			bitmap_set(p->bits, first, count);
 		else
-			bitmap_clear(p->bits, first, count);
+			same(bitmap_clear(p->bits, first, count),
+			     plain_count(p, first, count));
 		for (uint32_t k = first; k < first + count; k++)
 			p->plain[k] = set;
 	}
@@ -46,13 +64,6 @@ static uint32_t plain_next(const struct pair *p, uint32_t from, bool set)
 	while (from < BITMAP_BITS && p->plain[from] != set)
 		from++;
 	return from;
-}
-
-/* same - one check that fails is enough, one that holds costs nothing */
-static void same(uint64_t got, uint64_t want)
-{
-	if (got != want)
-		ck_assert_uint_eq(got, want);
 }
 
 static void compare(struct pair *p)
@@ -87,7 +98,7 @@ static struct bitmap_run plain_run(const struct pair *p, uint32_t from,
 	struct bitmap_run best = { 0, 0 };
 	uint32_t at = (from + unit - 1) / unit * unit;
 
-	for (; at < BITMAP_BITS; at += unit) {
+	while (at < BITMAP_BITS) {
 		uint32_t n = plain_next(p, at, true) - at;
 
 		if (n >= want)
@@ -95,6 +106,7 @@ static struct bitmap_run plain_run(const struct pair *p, uint32_t from,
 		n = n / unit * unit;
 		if (n > best.count)
 			best = (struct bitmap_run){ at, n };
+		at += n + unit;
 	}
 	return best;
 }

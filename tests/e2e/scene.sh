@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# What the tests of pins and breaks share; sourced after lib.sh.
+#
+# A mount made with SCENE_OPTS logs each break that has waited for 100 ms, with
+# its waiter's pid.  To await that line is how a test knows, without polling,
+# that an operation has reached the daemon and waits there.
+
+SCENE_OPTS=break_warn=100ms
+
+need jq
+
+# --- operations in the background ---------------------------------------------
+
+# start_op NAME [-r|-i] OPERATION FILE [ARG...] - see op.c
+start_op() {
+	run_bg "$1" op "${@:2}"
+}
+
+declare -A scene_go
+
+# ready_op NAME OPERATION FILE [ARG...] - what it opens and maps first is now;
+# go_op NAME... - and the rest
+ready_op() {
+	mkfifo "$WORK/$1.fifo"
+	start_op "$1" -w "$WORK/$1.fifo" "${@:2}"
+	exec {scene_go[$1]}>"$WORK/$1.fifo"
+}
+
+go_op() {
+	local name
+
+	for name; do
+		echo >&"${scene_go[$name]}"
+		exec {scene_go[$name]}>&-
+		rm "$WORK/$name.fifo"
+	done
+}
+
+# op_said NAME FIELD - of its answer: 1 start, 2 end, 3 result, 4 signals
+op_said() {
+	cut -d ' ' -f "$2" "$WORK/$1.log"
+}
+
+# wait_op NAME [RESULT] - its end; RESULT is 0 or an errno's name
+wait_op() {
+	local want=${2:-0}
+
+	if [ "$want" = 0 ]; then
+		wait_bg "$1"
+	else
+		wait_bg "$1" 1
+	fi
+	expect_equal "$want" "$(op_said "$1" 3)" "result of $1"
+}
+
+# op_waited NAME [DMA_END] - as assert_waited, but without tolerating a moment
+# too early; by default the DMA ended with the last release
+op_waited() {
+	local floor=${2:-$released} end=${2:-$(slowdev_stat last_answer_ms)}
+
+	assert_waited "$(op_said "$1" 1)" "$(op_said "$1" 2)" "$end"
+	[ "$(op_said "$1" 2)" -ge "$floor" ] ||
+		fail "$1 was over $((floor - $(op_said "$1" 2))) ms early"
+}
+
+# op_was_prompt NAME
+op_was_prompt() {
+	assert_prompt "$(op_said "$1" 1)" "$(op_said "$1" 2)"
+}
+
+# now_op RESULT OPERATION FILE [ARG...] - in the foreground, and promptly
+now_op() {
+	local want=$1
+
+	shift
+	start_op now "$@"
+	wait_op now "$want"
+	op_was_prompt now
+}
+
+# --- the daemon's log -----------------------------------------------------------
+
+# daemon_log - of the daemon mounted last
+daemon_log() {
+	echo "$WORK/pinfsd.$e2e_mounts.log"
+}
+
+# await_log PATTERN [LINES] - until the daemon has said that (grep -E) so often
+await_log() {
+	local log got
+
+	log=$(daemon_log)
+	got=$(timeout 30 \
+		grep -m "${2:-1}" -cE -e "$1" \
+		<(exec tail -n +1 -f "$log")) || true
+	[ "${got:-0}" -ge "${2:-1}" ] || fail "the daemon has not said '$1'"
+}
+
+# await_break NAME... - until these operations wait in the daemon
+await_break() {
+	local name
+
+	for name; do
+		await_log "by pid $(pid_of "$name") .* has waited"
+		is_running "$name" || fail "$name has not waited"
+	done
+}
+
+# --- what pinfs says --------------------------------------------------------------
+
+# expect_json FILTER COMMAND ARG... - jq's filter must be true of the output
+expect_json() {
+	local filter=$1
+
+	shift
+	"$@" >"$WORK/.json" || fail "status $? of: $*"
+	jq -e "$filter" "$WORK/.json" >/dev/null || {
+		cat "$WORK/.json" >&2
+		fail "not so: $filter: $*"
+	}
+}
+
+# json FILTER COMMAND ARG... - what jq finds in the output
+json() {
+	local filter=$1
+
+	shift
+	"$@" | jq -r "$filter"
+}
+
+free_bytes() {
+	json .free_bytes pinfs info --json "$MNT"
+}
+
+statfs_free() {
+	stat -f -c '%f * %S' "$MNT" | { read -r sum && echo $((sum)); }
+}
+
+# nothing_held - no pin set, no break, no pin that was not ended
+nothing_held() {
+	expect_json 'length == 0' pinfs pins --json "$MNT"
+	expect_json 'length == 0' pinfs breaks --json "$MNT"
+	expect_json '.pins == .unpins and .pin_sets_live == 0 and
+		.breaks_waiting == 0' pinfs stats --json "$MNT"
+}
+
+# --- DMA ----------------------------------------------------------------------------
+
+# hung NAME ARG... - pinfs dma with these arguments, on the slow device, which
+# hangs: the kernel itself holds the pages until the release
+hung() {
+	local n
+
+	slowdev_ctl hang 0
+	n=$(slowdev_stat hung)
+	run_bg "$1" pinfs dma "${@:2}"
+	slowdev_ctl await hung $((n + 1))
+}
+
+# hung_dma NAME FILE [OPTION...] - 64 KiB from the device, to the file's start
+hung_dma() {
+	hung "$1" --length 64K "${@:3}" from-device "$SLOWDEV" "$2"
+}
+
+released=0
+
+# release_dma [NAME...] - the device answers all that hangs; these succeed
+release_dma() {
+	released=$(now_ms)
+	slowdev_ctl release
+	for name; do
+		wait_bg "$name"
+	done
+}
+
+# file_of FILE SIZE [OFFSET] - with the slow device's pattern of another place
+file_of() {
+	pattern "$2" "${3:-1G}" >"$1"
+}
+
+# part FILE OFFSET LENGTH
+part() {
+	dd if="$1" bs=64K iflag=skip_bytes,count_bytes skip="$2" count="$3" \
+		status=none
+}
+
+# has_pattern FILE OFFSET LENGTH FROM - the file's bytes are the pattern's at FROM
+has_pattern() {
+	part "$1" "$2" "$3" | cmp - <(pattern "$3" "$4") >&2 ||
+		fail "$1: bytes $2 to $2 + $3 are not the pattern's at $4"
+}
+
+# fill_with_signatures SIZE - as many new files as fit, remembered
+fill_with_signatures() {
+	local i size=$1
+
+	mkdir "$MNT/sig"
+	for ((i = 1; ; i++)); do
+		pattern "$size" "${i}T" >"$MNT/sig/$i" 2>/dev/null || break
+	done
+	# The last was cut off where space ran out; what it has counts too.
+	[ "$i" -gt 1 ] || fail "no room for a single file"
+	(cd "$MNT/sig" && sha256sum -- *) >"$WORK/signatures"
+}
+
+# signatures_hold - nobody wrote into the files of fill_with_signatures
+signatures_hold() {
+	(cd "$MNT/sig" && sha256sum --quiet -c "$WORK/signatures") >&2 ||
+		fail "another file was overwritten"
+}
