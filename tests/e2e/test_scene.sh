@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The main scene: a DMA runs into a file, and a layout change waits for it.
-# e2e: asan timeout=120
+# e2e: timeout=120
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
 
