@@ -257,9 +257,9 @@ static int xattr_change(struct inode *ip, struct tx *tx, void *arg)
 
 	if (err)
 		return err;
-	err = a->value ? xattr_set(ip, tx, a->name, a->value, a->size,
-				   a->flags) :
-			 xattr_remove(ip, tx, a->name);
+	err = a->value ?
+		      xattr_set(ip, tx, a->name, a->value, a->size, a->flags) :
+		      xattr_remove(ip, tx, a->name);
 	return err ? err : inode_touch(ip, tx, INODE_CTIME);
 }
 

@@ -137,8 +137,8 @@ static int check_flags(const struct renaming *r)
 	if (!err)
 		err = fs_refuse(r->from.ip, FS_FIXED);
 	if (!err)
-		err = fs_refuse(r->to.dir, r->to.ip ? FS_FIXED :
-						      PINFS_IFLAG_IMMUTABLE);
+		err = fs_refuse(r->to.dir,
+				r->to.ip ? FS_FIXED : PINFS_IFLAG_IMMUTABLE);
 	if (!err && r->to.ip)
 		err = fs_refuse(r->to.ip, FS_FIXED);
 	return err;

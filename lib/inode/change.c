@@ -142,9 +142,11 @@ int inode_finish_intent(struct inode *ip)
 	} while (err == -EAGAIN);
 	if (err)
 		log_error("%s: inode %llu: finishing a change of its layout: "
-			  "%s; the next mount tries again",
+			  "%s; %s",
 			  ip->vol->pool->path, (unsigned long long)ip->ino,
-			  strerror(-err));
+			  strerror(-err),
+			  err == -EUCLEAN ? "unmount and run fsck.pinfs" :
+					    "the next mount tries again");
 	return err;
 }
 

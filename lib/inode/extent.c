@@ -522,6 +522,8 @@ int extent_shift_down(struct inode *ip, struct tx *tx, uint64_t *cursor,
 			return err == -ENOENT ? 0 : err;
 		if (*budget == 0)
 			return -EAGAIN;
+		if (e.lblk < by)
+			return -EUCLEAN; /* an intent that makes no sense */
 		--*budget;
 		*cursor = end_of(&e);
 		e.lblk -= by;
@@ -547,6 +549,8 @@ int extent_shift_up(struct inode *ip, struct tx *tx, uint64_t first,
 			return err == -ENOENT ? 0 : err;
 		if (*budget == 0)
 			return -EAGAIN;
+		if (by > EXTENT_END - end_of(&e))
+			return -EUCLEAN;
 		--*budget;
 		*cursor = e.lblk;
 		/* Not the extent at the cursor, but the one before it. */

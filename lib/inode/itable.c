@@ -178,8 +178,8 @@ static int map_chunk(struct itable *it, struct tx *tx,
 {
 	uint64_t group = hole->lblk / PINFS_IMAP_BLOCKS;
 	uint64_t within = hole->lblk % PINFS_IMAP_BLOCKS;
-	uint64_t left = min_u64(CHUNK - within % CHUNK,
-				PINFS_IMAP_BLOCKS - within);
+	uint64_t left =
+		min_u64(CHUNK - within % CHUNK, PINFS_IMAP_BLOCKS - within);
 	struct volume *vol = it->vol;
 	struct extent e = { .lblk = hole->lblk };
 	struct space_run run;

@@ -3,8 +3,8 @@
  * The inode file: where inode numbers come from and where their slots are.
  *
  * It is a sparse file, inode 0, of groups: a map (a bitmap block), then the
- * blocks of the 32,256 inodes that it stands for. Blocks are mapped 16 at a
- * time, as inodes are wanted.
+ * blocks of the 32,256 inodes that it stands for. Blocks are mapped as inodes
+ * are wanted, 16 at a time if there is a run of so many.
  */
 #ifndef PINFS_ITABLE_H
 #define PINFS_ITABLE_H

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* bits_change - set or clear a run of bits; returns by how many clear ones grew */
+/* bits_change - set or clear a run; returns by how many clear ones grew */
 static int64_t bits_change(struct pinfs_bitmap *b, uint32_t first,
 			   uint32_t count, bool set)
 {
@@ -258,7 +258,7 @@ static int by_seq(const void *a, const void *b)
 	return i < k ? -1 : i > k;
 }
 
-/* apply_set - all records of the set in their order; the caller makes durable */
+/* apply_set - all records of the set in order; the caller makes durable */
 int apply_set(struct journal *j, const struct record_set *set)
 {
 	struct revoke_table t;

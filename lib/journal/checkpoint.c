@@ -290,7 +290,7 @@ void journal_when_home(struct journal *j, struct journal_waiter *w)
 	pthread_mutex_unlock(&j->ckpt_lock);
 }
 
-/* checkpointer_flush - the rounds that empty the lanes; the thread has stopped */
+/* checkpointer_flush - rounds that empty the lanes; the thread has stopped */
 int checkpointer_flush(struct journal *j)
 {
 	int err = atomic_load(&j->error);

@@ -66,7 +66,7 @@ int journal_replay_private(struct pool *pool, const struct pinfs_super *sb,
 			   const uint8_t *boot_id,
 			   struct journal_recovery *rec);
 
-/* journal_close - bring everything home and mark the pool clean; NULL is fine */
+/* journal_close - bring all home and mark the pool clean; NULL is fine */
 int journal_close(struct journal *j);
 
 /* journal_abandon - free the journal as a crash would leave it; for tests */
@@ -162,7 +162,7 @@ void *tx_block_new(struct tx *tx, uint64_t blkno);
 /* tx_forget - blkno is freed by this very transaction: do not write it */
 void tx_forget(struct tx *tx, uint64_t blkno);
 
-/* tx_read - journal_read() that sees the transaction's own changes; tx or NULL */
+/* tx_read - journal_read() that sees tx's own changes; tx may be NULL */
 const void *tx_read(struct journal *j, struct tx *tx, uint64_t blkno);
 
 /* tx_read_lines - the same for lines that tx_lines() takes */

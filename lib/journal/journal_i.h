@@ -74,7 +74,7 @@ struct overlay {
 	_Atomic uint64_t pages;
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t users[2];
-	/* 1 + the index in users[] of those whom overlay_drop() found in its way */
+	/* 1 + the index in users[] of who was in overlay_drop()'s way; 0: none */
 	_Atomic uint32_t blocked;
 	struct overlay_page *limbo; /* checkpointer only */
 };

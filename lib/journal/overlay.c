@@ -66,7 +66,7 @@ const void *overlay_find(struct overlay *ov, uint64_t blkno)
 	return p ? p->data : NULL;
 }
 
-/* overlay_reserve - have a page for blkno, so that overlay_store() can't fail */
+/* overlay_reserve - have a page for blkno: overlay_store() then can't fail */
 int overlay_reserve(struct journal *j, uint64_t blkno)
 {
 	struct overlay_shard *sh = shard_of(j->overlay, blkno);

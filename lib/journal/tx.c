@@ -107,7 +107,7 @@ void tx_count(struct tx *tx, int64_t free_blocks, int64_t used_inodes)
 	tx->inode_delta += used_inodes;
 }
 
-/* --- pages ----------------------------------------------------------------- */
+/* --- pages ---------------------------------------------------------------- */
 
 static struct tx_page *find_page(struct tx *tx, uint64_t blkno,
 				 unsigned int first)
@@ -234,7 +234,7 @@ const void *tx_read_lines(struct journal *j, struct tx *tx, uint64_t blkno,
 	       first * PINFS_LINE_SIZE;
 }
 
-/* --- bits ------------------------------------------------------------------ */
+/* --- bits ----------------------------------------------------------------- */
 
 static int add_bits(struct tx *tx, uint64_t blkno, uint32_t first,
 		    uint32_t count, unsigned int kind)
@@ -262,7 +262,7 @@ int tx_clear_bits(struct tx *tx, uint64_t blkno, uint32_t first, uint32_t count)
 	return add_bits(tx, blkno, first, count, PINFS_JENTRY_CLEAR);
 }
 
-/* --- the record ------------------------------------------------------------- */
+/* --- the record ----------------------------------------------------------- */
 
 size_t journal_max_weight(struct journal *j)
 {
@@ -497,8 +497,9 @@ static int tx_write(struct tx *tx)
 		return -ENOMEM;
 	write_fresh(tx);
 	/*
-	 * What the record makes reachable, fresh blocks and data that the caller
-	 * stored, is there before any part of the record can be (S1, S4).
+	 * What the record makes reachable, fresh blocks and data that the
+	 * caller stored, is there before any part of the record can be (S1,
+	 * S4).
 	 */
 	persist_fence(tx->j->pool);
 	if (tx->j->overlay)

@@ -120,9 +120,9 @@ uint64_t space_pending(struct space *sp)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-/* --- groups ---------------------------------------------------------------- */
+/* --- groups --------------------------------------------------------------- */
 
-/* Hints are stored negated, so that the zeroes of a new array mean "unknown". */
+/* Hints are stored negated: the zeroes of a new array mean "unknown". */
 static uint32_t hint_get(const struct space *sp, uint64_t g)
 {
 	return HINT_UNKNOWN -
@@ -306,7 +306,7 @@ out_unlock:
 	return err == -EUCLEAN ? 0 : err;
 }
 
-/* --- allocation --------------------------------------------------------------- */
+/* --- allocation ----------------------------------------------------------- */
 
 /* account - take up to want from the counter; 0 if there is nothing to take */
 static uint64_t account(struct space *sp, uint64_t want, unsigned int flags)
@@ -476,7 +476,7 @@ err_account:
 	return err;
 }
 
-/* --- freeing ---------------------------------------------------------------- */
+/* --- freeing -------------------------------------------------------------- */
 
 static void free_is_home(struct journal_waiter *w)
 {

@@ -36,8 +36,8 @@ void space_close(struct space *sp); /* NULL is fine */
  * space_alloc - reserve a run of at most want blocks for tx
  * @goal: block that it should be near or behind; 0: anywhere
  *
- * Prefers what continues at goal; for 512 blocks and more a 2 MiB boundary; else
- * the first run that is large enough, else the largest seen. The blocks are
+ * Prefers what continues at goal; for 512 blocks and more a 2 MiB boundary;
+ * else the first run that is large enough, else the largest seen. The blocks are
  * taken at once, in use when tx commits, and free again when it aborts. Their
  * contents are whatever was there: the caller overwrites them (S4). Backed by
  * the disk (pool_back()).

@@ -44,7 +44,8 @@ uint64_t jrig_bitmap(const struct jrig *r); /* of the first group */
 const struct pinfs_jstate *jrig_state(const struct jrig *r);
 
 /* jrig_write - commit one line of a block, full of value; what it returned */
-int jrig_write(struct jrig *r, uint64_t blkno, unsigned int line, uint64_t value);
+int jrig_write(struct jrig *r, uint64_t blkno, unsigned int line,
+	       uint64_t value);
 
 /* jrig_read - that value; all of the line has to be of it */
 uint64_t jrig_read(struct jrig *r, uint64_t blkno, unsigned int line);

@@ -38,7 +38,7 @@ struct medium {
 	void *arg;
 };
 
-/* medium_attach - from here on all goes by it; what is there is on the medium */
+/* medium_attach - all goes by it from here on; what is there is settled */
 void medium_attach(struct medium *m, struct pool *pool, uint64_t seed);
 void medium_detach(struct medium *m);
 

@@ -126,9 +126,8 @@ static void copy_file(const char *from, const char *to)
 		end = lseek(in, at, SEEK_HOLE);
 		ck_assert_int_ge(lseek(out, at, SEEK_SET), 0);
 		while (at < end)
-			ck_assert_int_gt(sendfile(out, in, &at,
-						  (size_t)(end - at)),
-					 0);
+			ck_assert_int_gt(
+				sendfile(out, in, &at, (size_t)(end - at)), 0);
 	}
 	close(out);
 	close(in);

@@ -84,6 +84,17 @@ static bool covers(const struct extent *e, const struct scratch_cell *model,
 	return e->len > 0;
 }
 
+/* last_is_found - from its own number, too, not only from the first's? */
+static bool last_is_found(struct scratch_extents *se, const struct extent *e)
+{
+	struct extent last;
+
+	if (extent_find(se->ip, NULL, e->lblk + e->len - 1, &last))
+		return false;
+	return last.len == 1 &&
+	       last.pblk == (e->pblk ? e->pblk + e->len - 1 : 0);
+}
+
 bool scratch_extents_equal(struct scratch_extents *se,
 			   const struct scratch_cell *model)
 {
@@ -95,7 +106,8 @@ bool scratch_extents_equal(struct scratch_extents *se,
 	for (uint64_t at = 0; equal && at < EXTENT_END; at += e.len) {
 		ck_assert_int_eq(extent_find(se->ip, NULL, at, &e), 0);
 		equal = e.lblk == at && covers(&e, model, se->cells) &&
-			(at < se->cells || e.pblk == 0);
+			(at < se->cells || e.pblk == 0) &&
+			last_is_found(se, &e);
 	}
 	pthread_rwlock_unlock(&se->ip->lock);
 	journal_leave(se->sv.vol->journal, guard);

@@ -233,6 +233,36 @@ START_TEST(insert_keeps_the_end)
 }
 END_TEST
 
+/* S5: what the medium says is to be done may make no sense. */
+START_TEST(impossible_intent)
+{
+	static const struct {
+		uint32_t op;
+		uint64_t first, count, cursor;
+	} bad[] = {
+		{ PINFS_INTENT_COLLAPSE, 0, 1ull << 60, 5 },
+		{ PINFS_INTENT_COLLAPSE, 0, 100, 5 },
+		{ PINFS_INTENT_INSERT, 0, EXTENT_END, 0 },
+		{ PINFS_INTENT_INSERT, 0, UINT64_MAX, 0 },
+		{ 99, 0, 1, 0 },
+	};
+	struct inode_change ch = { .op = PINFS_INTENT_REMOVE, .count = 1 };
+	struct tx *tx;
+
+	plant(MANY);
+	tx = scratch_extents_begin(&se);
+	inode_edit(se.ip, tx)->intent = (struct pinfs_intent){
+		.op = cpu_to_le32(bad[_i].op),
+		.first = cpu_to_le64(bad[_i].first),
+		.count = cpu_to_le64(bad[_i].count),
+		.cursor = cpu_to_le64(bad[_i].cursor),
+	};
+	scratch_extents_end(&se, tx, true);
+	ck_assert_int_eq(change(&ch), -EUCLEAN);
+	scratch_extents_compare(&se);
+}
+END_TEST
+
 /* --- allocating ahead -------------------------------------------------------------- */
 
 static int allocate(uint64_t first, uint64_t end)
@@ -510,14 +540,15 @@ int main(void)
 	tcase_add_loop_test(tc, random_changes, 0, scratch_scale(6, 3));
 	tcase_add_test(tc, changes_size_and_mode);
 	tcase_add_test(tc, insert_keeps_the_end);
+	tcase_add_loop_test(tc, impossible_intent, 0, 5);
 	tcase_add_test(tc, allocate_fills_holes);
 	tcase_add_test(tc, allocate_all_or_nothing);
 	tcase_add_test(tc, remove_a_huge_extent);
 	tcase_add_test(tc, edges_become_zero);
 	tcase_add_test(tc, tail_becomes_zero);
-	tcase_add_loop_test(tc, cut_off, 0,
-			    (int)(ARRAY_SIZE(cut_changes) *
-				  ARRAY_SIZE(cut_kinds)));
+	tcase_add_loop_test(
+		tc, cut_off, 0,
+		(int)(ARRAY_SIZE(cut_changes) * ARRAY_SIZE(cut_kinds)));
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

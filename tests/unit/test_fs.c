@@ -398,9 +398,8 @@ START_TEST(changes_of_other_inodes)
 	ck_assert_int_eq(rig_truncate(&r, ROOT, 0), -EISDIR);
 	ck_assert_int_eq(rig_truncate(&r, e.node, 0), -EINVAL);
 	ck_assert_int_eq(rig_truncate(&r, link, 0), -EINVAL);
-	ck_assert_int_eq(
-		rig_change(&r, e.node, PINFS_CHANGE_ALLOCATE, 0, 9, 0),
-		-ENODEV);
+	ck_assert_int_eq(rig_change(&r, e.node, PINFS_CHANGE_ALLOCATE, 0, 9, 0),
+			 -ENODEV);
 	node = rig_file(&r, "f");
 	ck_assert_int_eq(fs_unlink(r.fs, ROOT, "f"), 0);
 	ck_assert_int_eq(rig_truncate(&r, node, 5), -ESTALE);

@@ -63,10 +63,10 @@ START_TEST(set_attributes)
 	ck_assert_uint_eq(st.st_gid, 0);
 	ck_assert(is_same(&st.st_atim, &attr.st_atim));
 	before = st;
-	ck_assert_int_eq(
-		fs_setattr(r.fs, node, &attr,
-			   FS_SET_GID | FS_SET_MTIME | FS_SET_CTIME, &st),
-		0);
+	ck_assert_int_eq(fs_setattr(r.fs, node, &attr,
+				    FS_SET_GID | FS_SET_MTIME | FS_SET_CTIME,
+				    &st),
+			 0);
 	ck_assert_uint_eq(st.st_gid, 80000);
 	ck_assert_uint_eq(st.st_uid, 70000);
 	ck_assert(is_same(&st.st_mtim, &attr.st_mtim));
@@ -94,10 +94,10 @@ static struct stat backdate(uint64_t node)
 			     .st_atim.tv_sec = 2000,
 			     .st_ctim.tv_sec = 1000 };
 
-	ck_assert_int_eq(
-		fs_setattr(r.fs, node, &attr,
-			   FS_SET_MTIME | FS_SET_ATIME | FS_SET_CTIME, &attr),
-		0);
+	ck_assert_int_eq(fs_setattr(r.fs, node, &attr,
+				    FS_SET_MTIME | FS_SET_ATIME | FS_SET_CTIME,
+				    &attr),
+			 0);
 	return attr;
 }
 
@@ -175,9 +175,8 @@ START_TEST(extended_attributes)
 	ck_assert_int_eq(fs_setxattr(r.fs, node, "user.a", "1", 1,
 				     XATTR_REPLACE),
 			 -ENODATA);
-	ck_assert_int_eq(fs_setxattr(r.fs, node, "user.a", NULL, 0,
-				     XATTR_CREATE),
-			 0);
+	ck_assert_int_eq(
+		fs_setxattr(r.fs, node, "user.a", NULL, 0, XATTR_CREATE), 0);
 	ck_assert_int_eq(fs_getxattr(r.fs, node, "user.a", back, 9), 0);
 	ck_assert_int_eq(fs_setxattr(r.fs, node, "user.a", "1", 1,
 				     XATTR_CREATE),
@@ -284,8 +283,8 @@ START_TEST(immutable_and_append_only)
 		ck_assert_int_eq(rig_change(&r, node, PINFS_CHANGE_ALLOCATE, 0,
 					    9, 0),
 				 err);
-		ck_assert_int_eq(fs_setattr(r.fs, node, &attr,
-					    FS_SET_MTIME_NOW, NULL),
+		ck_assert_int_eq(fs_setattr(r.fs, node, &attr, FS_SET_MTIME_NOW,
+					    NULL),
 				 err);
 		try_all(dir, node, flag[i] ? -EPERM : 0);
 	}

@@ -78,9 +78,8 @@ static unsigned int make_many(unsigned int most)
 static void remove_many(unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		ck_assert_int_eq(fs_unlink(r.fs, ROOT,
-					   name_of((i * 7 + 3) % n)),
-				 0);
+		ck_assert_int_eq(
+			fs_unlink(r.fs, ROOT, name_of((i * 7 + 3) % n)), 0);
 }
 
 /* --- full pools -------------------------------------------------------------------- */
@@ -146,9 +145,8 @@ START_TEST(statfs_comes_back)
 		ck_assert_int_eq(rig_create(&r, dir, name, &node), 0);
 		file = rig_open(&r, node);
 		for (uint64_t k = 0; k < i; k++)
-			ck_assert_int_eq(fs_write(r.fs, file, "x", 1,
-						  2 * k * BLOCK),
-					 1);
+			ck_assert_int_eq(
+				fs_write(r.fs, file, "x", 1, 2 * k * BLOCK), 1);
 		ck_assert_int_eq(rig_stat(&r, node).st_blocks >= 8 * i, 1);
 		ck_assert_int_eq(
 			fs_setxattr(r.fs, node, "user.x", buf, i * 100, 0), 0);
@@ -299,9 +297,8 @@ START_TEST(unlinked_while_pinned)
 			ck_assert_int_eq(fs_unlink(r.fs, ROOT, "f"), 0);
 		} else {
 			rig_file(&r, "over");
-			ck_assert_int_eq(fs_rename(r.fs, ROOT, "over", ROOT,
-						   "f", 0),
-					 0);
+			ck_assert_int_eq(
+				fs_rename(r.fs, ROOT, "over", ROOT, "f", 0), 0);
 		}
 		late = rig_file(&r, "late");
 		file = rig_open(&r, late);

@@ -64,8 +64,8 @@ START_TEST(kinds_of_inodes)
 		ck_assert_uint_eq(e.gen, again.gen);
 	}
 	/* What is not an inode's mode makes no inode. */
-	ck_assert_int_eq(
-		fs_mknod(r.fs, ROOT, "x", 0644, 0, &who, &e, NULL, 0), -EINVAL);
+	ck_assert_int_eq(fs_mknod(r.fs, ROOT, "x", 0644, 0, &who, &e, NULL, 0),
+			 -EINVAL);
 	ck_assert_int_eq(fs_mknod(r.fs, ROOT, "x", S_IFDIR | 0755, 0, &who, &e,
 				  NULL, 0),
 			 -EINVAL);
@@ -120,8 +120,11 @@ START_TEST(names_that_cannot_be)
 	static const struct {
 		const char *name;
 		int err;
-	} bad[] = { { "", -ENOENT },	{ ".", -EINVAL },    { "..", -EINVAL },
-		    { "a/b", -EINVAL }, { "/", -EINVAL } };
+	} bad[] = { { "", -ENOENT },
+		    { ".", -EINVAL },
+		    { "..", -EINVAL },
+		    { "a/b", -EINVAL },
+		    { "/", -EINVAL } };
 	uint64_t dir = rig_dir(&r, "d"), file = rig_file(&r, "f");
 	char longest[PINFS_NAME_MAX + 1], longer[PINFS_NAME_MAX + 2];
 	struct fs_entry e;
@@ -214,9 +217,8 @@ START_TEST(symbolic_links)
 	fs_rig_check(&r);
 	for (unsigned int i = 0; i < ARRAY_SIZE(len); i++) {
 		snprintf(name, sizeof(name), "l%u", i);
-		ck_assert_int_eq(fs_readlink(r.fs, rig_look(&r, ROOT, name),
-					     back),
-				 0);
+		ck_assert_int_eq(
+			fs_readlink(r.fs, rig_look(&r, ROOT, name), back), 0);
 		ck_assert_uint_eq(strlen(back), len[i]);
 		ck_assert_int_eq(fs_unlink(r.fs, ROOT, name), 0);
 	}
@@ -723,8 +725,7 @@ static void try_link(uint64_t *seed)
 	unsigned int d = pick(seed, DIRS);
 	unsigned int s = pick(seed, SLOTS);
 	const struct slot *what =
-		&model.slot[pick(seed, DIRS)]
-			   [pick(seed, SLOTS)];
+		&model.slot[pick(seed, DIRS)][pick(seed, SLOTS)];
 	struct slot *at = &model.slot[d][s];
 	struct fs_entry e;
 	int err = at->node ? -EEXIST : 0;
@@ -746,9 +747,9 @@ static void check_model(void)
 
 		for (unsigned int s = 0; s < SLOTS; s++) {
 			n += model.slot[d][s].node != 0;
-			ck_assert_uint_eq(
-				rig_look(&r, model.dir[d], slot_name(s)),
-				model.slot[d][s].node);
+			ck_assert_uint_eq(rig_look(&r, model.dir[d],
+						   slot_name(s)),
+					  model.slot[d][s].node);
 		}
 		ck_assert_int_eq(rig_count(&r, model.dir[d]), n);
 	}

@@ -165,9 +165,12 @@ END_TEST
 
 START_TEST(no_such_inode)
 {
-	static const uint64_t ino[] = { 0, 100, 1ull << 30,
+	static const uint64_t ino[] = { 0,
+					100,
+					1ull << 30,
 					(1ull << PINFS_INO_BITS) - 1,
-					1ull << PINFS_INO_BITS, UINT64_MAX };
+					1ull << PINFS_INO_BITS,
+					UINT64_MAX };
 	struct inode *ip;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ino); i++)
@@ -515,9 +518,8 @@ static void damage(void (*fn)(struct pinfs_inode *di))
 	fn(di);
 	format_inode_seal(di, seed);
 	ck_assert_int_eq(volume_open(sv.pool, 0, &sv.vol), 0);
-	ck_assert_int_eq(inode_get(sv.vol, PINFS_ROOT_INO, INODE_ANY_GEN,
-				   &sv.root),
-			 0);
+	ck_assert_int_eq(
+		inode_get(sv.vol, PINFS_ROOT_INO, INODE_ANY_GEN, &sv.root), 0);
 }
 
 static void extent_outside(struct pinfs_inode *di)
@@ -684,8 +686,7 @@ START_TEST(late_comers)
 		pthread_barrier_init(&l.looked, NULL, 2);
 		pthread_barrier_init(&l.over, NULL, 2);
 		ck_assert_int_eq(pthread_create(&put, NULL, put_last, &l), 0);
-		ck_assert_int_eq(pthread_create(&come, NULL, come_late, &l),
-				 0);
+		ck_assert_int_eq(pthread_create(&come, NULL, come_late, &l), 0);
 		/* Whoever wants to free it waits for us. */
 		pthread_rwlock_rdlock(&l.ip->lock);
 		pthread_barrier_wait(&l.start);

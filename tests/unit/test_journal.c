@@ -33,7 +33,7 @@ static void end(void)
 	ck_assert_uint_eq(r.rec.replayed, 0);
 }
 
-/* --- visible when committed, forgotten when not ---------------------------------- */
+/* --- visible when committed, forgotten when not --------------------------- */
 
 START_TEST(copies_are_private)
 {
@@ -182,7 +182,7 @@ START_TEST(blocks_are_sealed)
 }
 END_TEST
 
-/* --- sizes ------------------------------------------------------------------------- */
+/* --- sizes ---------------------------------------------------------------- */
 
 /* change - every second line of n blocks: the most entries that there can be */
 static struct tx *change(unsigned int n)
@@ -265,7 +265,7 @@ START_TEST(many_parts)
 }
 END_TEST
 
-/* --- side by side -------------------------------------------------------------------- */
+/* --- side by side --------------------------------------------------------- */
 
 #define ROUNDS 4000u
 #define SHARED 3u /* blocks of which each thread has some lines */
@@ -387,7 +387,7 @@ START_TEST(threads_go_around_the_lanes)
 }
 END_TEST
 
-/* --- the order of stores ------------------------------------------------------------- */
+/* --- the order of stores -------------------------------------------------- */
 
 /* never_together - lines of a record, and others, on their way to the medium */
 static void never_together(struct medium *m, void *arg)
@@ -448,7 +448,7 @@ START_TEST(records_go_alone)
 }
 END_TEST
 
-/* --- home ---------------------------------------------------------------------------- */
+/* --- home ----------------------------------------------------------------- */
 
 struct waiting {
 	struct journal_waiter waiter;
@@ -526,7 +526,7 @@ START_TEST(home_waits_for_the_seal)
 }
 END_TEST
 
-/* --- the overlay under readers ----------------------------------------------------------- */
+/* --- the overlay under readers -------------------------------------------- */
 
 #define READ_BLOCKS 8u
 
@@ -666,7 +666,7 @@ START_TEST(a_long_reader_keeps_its_pages)
 }
 END_TEST
 
-/* --- sync ------------------------------------------------------------------------------- */
+/* --- sync ----------------------------------------------------------------- */
 
 /* Data stored in place has no record, but has to be on the medium as well. */
 START_TEST(sync_takes_data_along)
@@ -750,7 +750,7 @@ START_TEST(sync_takes_late_data_along)
 }
 END_TEST
 
-/* --- a disk that fails --------------------------------------------------------------------- */
+/* --- a disk that fails ---------------------------------------------------- */
 
 static void *fill_until_error(void *arg)
 {

@@ -64,7 +64,7 @@ struct bounds {
 	uint64_t from[LEDGERS], to[LEDGERS];
 };
 
-/* --- what a ledger does ------------------------------------------------------- */
+/* --- what a ledger does --------------------------------------------------- */
 
 static int renew(struct ledger *l, struct tx *tx, struct page *page)
 {
@@ -166,7 +166,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* --- what an image must be ------------------------------------------------------ */
+/* --- what an image must be ------------------------------------------------ */
 
 static void check_ledger(struct jrig *r, const struct page *page,
 			 uint64_t index, uint64_t from, uint64_t to)
@@ -322,7 +322,7 @@ static void look(struct medium *m, void *arg)
 	check_copy(w, scratch_path(SCRATCH_MEMORY, "cut"), killed, &b);
 }
 
-/* --- the tests ------------------------------------------------------------------- */
+/* --- the tests ------------------------------------------------------------ */
 
 static void world_make(struct world *w, bool as_file, uint64_t seed)
 {

@@ -92,13 +92,13 @@ static void seal_state(struct pinfs_jstate *s)
 			  le64_to_cpu(r.sb.csum_seed));
 }
 
-/* --- what survives which crash ---------------------------------------------------- */
+/* --- what survives which crash -------------------------------------------- */
 
 START_TEST(killed_daemon_loses_nothing)
 {
 	uint64_t last = 0;
 
-	make(_i);
+	make((enum scratch_kind)_i);
 	for (unsigned int round = 0; round < 5; round++) {
 		for (unsigned int i = 0; i < 64; i++)
 			ck_assert_int_eq(jrig_write(&r, jrig_block(&r, 0), i,
@@ -136,7 +136,7 @@ static uint64_t prefix(uint64_t most)
 	return last;
 }
 
-/* Exactly what was sealed survives a power cut, and the rest never comes back. */
+/* Exactly what was sealed survives a power cut; the rest never comes back. */
 START_TEST(power_cut_leaves_the_sealed_prefix)
 {
 	uint64_t first, sealed, last;
@@ -199,7 +199,7 @@ START_TEST(numbers_skip_what_may_lie_behind_a_gap)
 		ck_assert_uint_eq(r.rec.replayed, 0);
 		ck_assert_uint_eq(r.rec.dropped, hole - 1);
 		ck_assert_uint_eq(prefix(0), 0);
-		/* As long as those, so that one ends where an old one begins. */
+		/* As long as those: one ends where an old one begins. */
 		for (unsigned int i = 0; i < hole; i++)
 			ck_assert_int_eq(
 				jrig_write(&r, jrig_block(&r, 1), 0, i + 1), 0);
@@ -265,7 +265,7 @@ END_TEST
 /* Either state block may be lost while it is written. */
 START_TEST(torn_state_is_the_one_before)
 {
-	make(_i);
+	make((enum scratch_kind)_i);
 	write_all(1, 30);
 	jrig_crash(&r);
 	jrig_open_pool(&r);
@@ -290,7 +290,7 @@ START_TEST(read_only_changes_nothing)
 {
 	uint8_t *before = malloc(JRIG_SMALL);
 
-	make(_i);
+	make((enum scratch_kind)_i);
 	write_all(1, 30);
 	jrig_crash(&r);
 	jrig_open_pool(&r);
@@ -313,7 +313,7 @@ START_TEST(read_only_changes_nothing)
 }
 END_TEST
 
-/* --- blocks that became something else ---------------------------------------------- */
+/* --- blocks that became something else ------------------------------------ */
 
 /* free_block - in the transaction, as lib/space does */
 static void free_block(struct tx *tx, uint64_t blkno)
@@ -433,7 +433,7 @@ START_TEST(replay_spares_what_a_large_free_held)
 }
 END_TEST
 
-/* --- lanes ------------------------------------------------------------------------------ */
+/* --- lanes ---------------------------------------------------------------- */
 
 /*
  * Two threads may reclaim at once, one of which has looked earlier: the number
@@ -463,7 +463,7 @@ static int failing_sync(struct pool *p)
 	return -EIO;
 }
 
-/* A state that can't be written gives no room back: its records may be needed. */
+/* A state that can't be written gives no room back: records may be needed. */
 START_TEST(room_comes_with_the_state_only)
 {
 	struct persist_ops ops = persist_file;
@@ -489,7 +489,7 @@ START_TEST(room_comes_with_the_state_only)
 }
 END_TEST
 
-/* --- hostile records ---------------------------------------------------------------------- */
+/* --- hostile records ------------------------------------------------------ */
 
 /* A record with a right checksum that pinfs would not have written. */
 static const struct hostile {
@@ -708,7 +708,7 @@ START_TEST(hostile_state_is_refused)
 }
 END_TEST
 
-/* --- recovery in a process that is killed in it ------------------------------------------- */
+/* --- recovery in a process that is killed in it --------------------------- */
 
 static void write_everywhere(void)
 {

@@ -86,7 +86,7 @@ static void mark_in_use(uint64_t first, uint64_t count)
 	ck_assert_int_eq(tx_commit(tx), 0);
 }
 
-/* --- places ----------------------------------------------------------------------- */
+/* --- places --------------------------------------------------------------- */
 
 /* A 1 GiB file on a fresh pool can be mapped by huge pages. */
 START_TEST(large_runs_are_aligned)
@@ -171,7 +171,7 @@ START_TEST(exact_is_whole_at_the_goal)
 }
 END_TEST
 
-/* --- what is taken, and given back -------------------------------------------------- */
+/* --- what is taken, and given back ---------------------------------------- */
 
 START_TEST(abort_gives_back)
 {
@@ -179,7 +179,7 @@ START_TEST(abort_gives_back)
 	uint64_t before;
 	struct tx *tx;
 
-	make(_i, JRIG_SMALL);
+	make((enum scratch_kind)_i, JRIG_SMALL);
 	before = space_available(r.sp);
 	tx = tx_begin(r.j);
 	ck_assert_int_eq(space_alloc(r.sp, tx, 0, 700, 0, &run), 0);
@@ -213,7 +213,7 @@ START_TEST(taken_and_given_in_one)
 	int64_t before;
 	struct tx *tx;
 
-	make(_i, JRIG_SMALL);
+	make((enum scratch_kind)_i, JRIG_SMALL);
 	for (unsigned int commit = 0; commit < 2; commit++) {
 		before = jrig_free_blocks(&r);
 		tx = tx_begin(r.j);
@@ -363,7 +363,7 @@ START_TEST(free_spans_groups)
 }
 END_TEST
 
-/* --- little space -------------------------------------------------------------------- */
+/* --- little space --------------------------------------------------------- */
 
 START_TEST(reserve_is_for_deleting)
 {
@@ -489,7 +489,7 @@ START_TEST(largest_is_taken)
 }
 END_TEST
 
-/* --- damage ---------------------------------------------------------------------------- */
+/* --- damage --------------------------------------------------------------- */
 
 START_TEST(damaged_bitmap_is_passed_over)
 {
@@ -523,7 +523,7 @@ START_TEST(damaged_bitmap_is_passed_over)
 }
 END_TEST
 
-/* --- threads ---------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------- */
 
 #define HELD 200u
 
