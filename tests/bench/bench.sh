@@ -56,7 +56,7 @@ measure() { # TITLE COMMAND...: the command with a directory as its second word
 		"$1" "$dir/null" "${@:2}" >>"$dir/n"
 	done
 	awk -v t="$title" -v p="$(median <"$dir/p")" -v n="$(median <"$dir/n")" \
-		'BEGIN {printf "| %s | %d | %d | %.2f |\n", t, p, n, p / n}'
+		'BEGIN {printf "| %s | %.0f | %.0f | %.2f |\n", t, p, n, p / n}'
 }
 
 echo "| workload | pinfs | ceiling | ratio |"
