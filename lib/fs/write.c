@@ -29,8 +29,8 @@ struct writing {
 	bool *dropped; /* set when set-id bits or a capability have gone */
 };
 
-static void store(const struct writing *w, uint64_t pblk, uint64_t at,
-		  uint64_t to)
+static void store_data(const struct writing *w, uint64_t pblk, uint64_t at,
+		       uint64_t to)
 {
 	uint8_t *block = volume_block(w->ip->vol, pblk);
 
@@ -75,7 +75,7 @@ static int overwrite(const struct writing *w)
 		if (!volume_has(w->ip->vol, e.pblk, e.len))
 			return -EUCLEAN;
 		to = min_u64((e.lblk + e.len) << PINFS_BLOCK_SHIFT, w->end);
-		store(w, e.pblk, at, to);
+		store_data(w, e.pblk, at, to);
 		at = to;
 	}
 	persist_fence(w->ip->vol->pool);
@@ -157,7 +157,7 @@ static int write_piece(const struct writing *w, struct tx *tx, uint64_t *at)
 	if (err)
 		return err;
 	to = min_u64((e.lblk + e.len) << PINFS_BLOCK_SHIFT, w->end);
-	store(w, e.pblk, *at, to);
+	store_data(w, e.pblk, *at, to);
 	*at = to;
 	return 0;
 }

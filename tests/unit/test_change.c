@@ -476,7 +476,7 @@ static bool check_outcome(const struct scratch_cell *before)
 /* next_cut - every store at first, then some of them */
 static long next_cut(long stores)
 {
-	long step = 1 + stores / scratch_scale(8, 4);
+	long step = 1 + stores / scratch_scale(8, 3);
 
 	return stores + step + (long)below((uint64_t)step);
 }
