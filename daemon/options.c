@@ -42,7 +42,8 @@ static void help(void)
 	       "as the file's\n"
 	       "                            FS_XFLAG_DAX says (default), "
 	       "always\n"
-	       "    layout_scope=file       what a layout change waits for\n"
+	       "    layout_scope=file|range what a layout change waits for: all DMA\n"
+	       "                            of the file, or what it unmaps or moves\n"
 	       "    break_timeout=TIME      it fails with EBUSY after that "
 	       "(0, default: never)\n"
 	       "    break_warn=TIME         it is logged after that (default "
@@ -78,12 +79,12 @@ static void take_dax(struct options *opt, const char *option, const char *value)
 static void take_scope(struct options *opt, const char *option,
 		       const char *value)
 {
-	(void)opt;
-	if (!strcmp(value, "range"))
-		tool_die(TOOL_USAGE,
-			 "%s: this version has layout_scope=file only", option);
-	if (strcmp(value, "file") != 0)
-		bad_value(option, "file");
+	if (!strcmp(value, "file"))
+		opt->fs.scope_range = false;
+	else if (!strcmp(value, "range"))
+		opt->fs.scope_range = true;
+	else
+		bad_value(option, "file or range");
 }
 
 static void take_duration(const char *option, const char *value, uint64_t *ns)

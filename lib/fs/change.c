@@ -26,7 +26,7 @@ static uint64_t blocks_for(uint64_t size)
 	return div_round_up(size, PINFS_BLOCK_SIZE);
 }
 
-static int truncate_inode(struct inode *ip, uint64_t size)
+static int truncate_inode(struct fs *fs, struct inode *ip, uint64_t size)
 {
 	uint64_t first = blocks_for(size);
 	struct inode_change ch = {
@@ -41,7 +41,7 @@ static int truncate_inode(struct inode *ip, uint64_t size)
 	int err;
 
 	if (size > inode_size(ip, NULL)) {
-		err = inode_zero_tail(ip);
+		err = fs_zero_tail(fs, ip);
 		if (err)
 			return err;
 	}
@@ -50,14 +50,14 @@ static int truncate_inode(struct inode *ip, uint64_t size)
 	return inode_change(ip, &ch);
 }
 
-static int set_size(struct inode *ip, uint64_t size)
+static int set_size(struct fs *fs, struct inode *ip, uint64_t size)
 {
 	struct inode_change ch = {
 		.set_size = size > inode_size(ip, NULL),
 		.size = size,
 		.touch = INODE_MTIME | INODE_CTIME,
 	};
-	int err = ch.set_size ? inode_zero_tail(ip) : 0;
+	int err = ch.set_size ? fs_zero_tail(fs, ip) : 0;
 
 	return err ? err : inode_change(ip, &ch);
 }
@@ -69,7 +69,7 @@ static int allocate_inode(struct inode *ip, const struct fs_change *ch)
 
 	if (err)
 		return err;
-	return set_size(ip, ch->flags & FS_CHANGE_KEEP_SIZE ? 0 : end);
+	return set_size(ch->fs, ip, ch->flags & FS_CHANGE_KEEP_SIZE ? 0 : end);
 }
 
 /* add_edge - a part of one block that is to read as zero */
@@ -130,7 +130,7 @@ static int zero_inode(struct inode *ip, const struct fs_change *fc)
 	if (err)
 		return err;
 	if (!(fc->flags & FS_CHANGE_KEEP_SIZE) && end > inode_size(ip, NULL)) {
-		err = inode_zero_tail(ip);
+		err = fs_zero_tail(fc->fs, ip);
 		if (err)
 			return err;
 		ch.set_size = true;
@@ -183,7 +183,7 @@ static int change_locked(struct inode *ip, const struct fs_change *ch)
 		return -ESTALE;
 	switch (ch->kind) {
 	case PINFS_CHANGE_TRUNCATE:
-		return truncate_inode(ip, ch->offset);
+		return truncate_inode(ch->fs, ip, ch->offset);
 	case PINFS_CHANGE_ALLOCATE:
 		return allocate_inode(ip, ch);
 	case PINFS_CHANGE_PUNCH_HOLE:
@@ -238,7 +238,40 @@ static int do_change(struct fs *fs, struct inode *ip,
 }
 
 /*
- * run_change - the file is idle and stays so until layout_break_done()
+ * set_span - the blocks that the change unmaps or moves (L3, scope range)
+ *
+ * Those behind the new end go even if the file grows: what lies there was
+ * allocated ahead. The block that a smaller file ends in counts, too: a device
+ * must not go on filling what has just been cut off.
+ */
+static void set_span(struct fs_change *ch, uint64_t size)
+{
+	uint64_t first = block_of(ch->offset);
+	uint64_t end = blocks_for(ch->offset + ch->length);
+
+	switch (ch->kind) {
+	case PINFS_CHANGE_TRUNCATE:
+		if (ch->offset >= size)
+			first = blocks_for(ch->offset);
+		end = EXTENT_END;
+		break;
+	case PINFS_CHANGE_COLLAPSE_RANGE:
+	case PINFS_CHANGE_INSERT_RANGE:
+		end = EXTENT_END;
+		break;
+	case PINFS_CHANGE_PUNCH_HOLE:
+	case PINFS_CHANGE_ZERO_RANGE:
+		break;
+	case PINFS_CHANGE_ALLOCATE:
+		end = first; /* nothing */
+		break;
+	}
+	ch->brk.first = first;
+	ch->brk.end = end;
+}
+
+/*
+ * run_change - nothing is in its way, and stays so until layout_break_done()
  *
  * The page cache of what collapse and insert have moved is dropped by the
  * kernel when the file's attributes change; for what comes through an ioctl the
@@ -250,7 +283,7 @@ static void run_change(struct layout_break *brk)
 	struct inode *ip = ch->ip;
 	int err = do_change(ch->fs, ip, ch);
 
-	layout_break_done(brk);
+	layout_break_done(brk, err);
 	ch->done(ch, err);
 	inode_put(ip);
 }
@@ -282,8 +315,7 @@ static int check_range(const struct fs_change *ch)
 }
 
 /* check_inode - may this inode be changed so? */
-static int check_inode(struct fs *fs, struct inode *ip,
-		       const struct fs_change *ch)
+static int check_inode(struct fs *fs, struct inode *ip, struct fs_change *ch)
 {
 	unsigned int guard = journal_enter(fs->vol->journal);
 	uint64_t flags;
@@ -291,6 +323,7 @@ static int check_inode(struct fs *fs, struct inode *ip,
 	bool dead;
 
 	pthread_rwlock_rdlock(&ip->lock);
+	set_span(ch, inode_size(ip, NULL));
 	dead = ip->dead;
 	mode = inode_mode(ip, NULL);
 	flags = le64_to_cpu(inode_read(ip, NULL)->flags);

@@ -16,6 +16,7 @@ int fs_open(struct pool *pool, const struct fs_options *opt, struct fs **out)
 		.break_timeout_ns = opt->break_timeout_ns,
 		.break_warn_ns = opt->break_warn_ns,
 		.workers = opt->workers ? opt->workers : 1,
+		.scope_range = opt->scope_range,
 		.name_of = fs_path,
 	};
 	struct fs *fs = calloc(1, sizeof(*fs));

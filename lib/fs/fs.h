@@ -39,6 +39,7 @@ struct fs_options {
 	uint64_t break_timeout_ns; /* 0: wait for ever */
 	uint64_t break_warn_ns; /* 0: never */
 	unsigned int workers; /* threads for deferred changes */
+	bool scope_range; /* layout_scope=range (L3) */
 };
 
 /*
@@ -285,7 +286,7 @@ void fs_change_interrupt(struct fs_change *ch);
  * What was a hole, or unwritten, becomes data, zeroes: what the device does not
  * reach reads as zeroes, after a crash too (S4), and a write to a part of a block
  * that is being filled has nothing to zero. The size stays. The pin set has been
- * admitted, so nothing of it goes away. -ENOSPC: nothing was done.
+ * admitted with this range, so nothing of it goes away. -ENOSPC: nothing was done.
  */
 int fs_dma_prepare(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len);
 

@@ -57,12 +57,6 @@ int fs_check_name(const char *name, size_t *len);
 /* fs_fill_stat - attributes of ip, which is locked; tx may be NULL */
 void fs_fill_stat(struct inode *ip, struct tx *tx, struct stat *st);
 
-/*
- * fs_zero_tail - inode_zero_tail(), but for a block that a device may be writing
- *                to: fs_dma_prepare() has done it there
- */
-int fs_zero_tail(struct fs *fs, struct inode *ip);
-
 /* fs_fill_entry - node, generation and attributes */
 void fs_fill_entry(struct inode *ip, struct tx *tx, struct fs_entry *out);
 

@@ -184,12 +184,10 @@ int inode_get(struct volume *vol, uint64_t ino, uint32_t gen,
 
 struct inode *inode_hold(struct inode *ip)
 {
-	struct bucket *b = bucket_of(ip->vol, ip->ino);
+	uint32_t had = atomic_fetch_add(&ip->refs, 1);
 
-	pthread_mutex_lock(&b->lock);
-	assert(ip->refs > 0);
-	ip->refs++;
-	pthread_mutex_unlock(&b->lock);
+	assert(had > 0);
+	(void)had;
 	return ip;
 }
 
@@ -231,11 +229,22 @@ static bool is_unused(struct inode *ip)
 	return unused;
 }
 
+/* put_not_last - drop a handle that is not the last one; false: it may be */
+static bool put_not_last(struct inode *ip)
+{
+	uint32_t refs = atomic_load(&ip->refs);
+
+	while (refs > 1)
+		if (atomic_compare_exchange_weak(&ip->refs, &refs, refs - 1))
+			return true;
+	return false;
+}
+
 void inode_put(struct inode *ip)
 {
 	struct bucket *b;
 
-	if (!ip)
+	if (!ip || put_not_last(ip))
 		return;
 	b = bucket_of(ip->vol, ip->ino);
 	pthread_mutex_lock(&b->lock);
@@ -244,16 +253,17 @@ void inode_put(struct inode *ip)
 	 * change only in the hands of one who has a handle. If somebody comes
 	 * by the inode's number meanwhile, inode_reclaim() leaves it to him.
 	 */
-	while (ip->refs == 1 && ip->unlinked && !ip->dead &&
-	       !ip->vol->read_only) {
+	while (!put_not_last(ip)) {
+		if (!ip->unlinked || ip->dead || ip->vol->read_only)
+			goto last;
 		pthread_mutex_unlock(&b->lock);
 		inode_reclaim(ip);
 		pthread_mutex_lock(&b->lock);
 	}
-	if (--ip->refs > 0) {
-		pthread_mutex_unlock(&b->lock);
-		return;
-	}
+	pthread_mutex_unlock(&b->lock);
+	return;
+
+last:
 	if (!ip->dead)
 		bucket_remove(b, ip);
 	pthread_mutex_unlock(&b->lock);

@@ -42,7 +42,11 @@ struct inode {
 	 * for who holds it exclusively, but for going down.
 	 */
 	_Atomic uint32_t opens;
-	uint32_t refs; /* icache's bucket lock */
+	/*
+	 * Handles. The first is given out, and the last goes, with icache's
+	 * bucket lock held; who has one takes and drops others without.
+	 */
+	_Atomic uint32_t refs;
 	struct inode *next; /* icache's bucket lock */
 };
 

@@ -12,8 +12,9 @@
  *   the short time that a break runs everybody waits, and a running break
  *   waits for nobody;
  *
- *   a break waits for the pin sets that have been admitted to its file, and
- *   for the breaks ahead of it (L3, L4).
+ *   a break waits for the pin sets that have been admitted to its file, in
+ *   scope range only for those that have claimed or pinned blocks that it
+ *   unmaps or moves, and for the breaks ahead of it (L3, L4).
  *
  * So each wait leads to something that began earlier, and there is no circle.
  *
@@ -22,28 +23,33 @@
  *          layout_break(): idle              layout_break_done()
  *   NEW ---------------------------> RUNNING -------------------> DONE
  *    |                                  ^                          ^
- *    | layout_break(): busy             | advance(): the last      |
- *    v                                  | admission has gone       |
+ *    | layout_break(): busy             | advance(): the last that |
+ *    v                                  | was in its way has gone  |
  *   WAITING ----------------------------+                          |
  *    |                                                             |
  *    +-- layout_break_cancel(), timer: EINTR, EBUSY (L7) ----------+
  *
- * States of a hold (a pin set's admission to one file):
+ * States of a hold (what ties a pin set to one file):
  *
- *   layout_admit(): no older break     pin_set_end()
- *   ------------------> ADMITTED ---------------------> (gone)
- *        |                  ^                             ^
- *        v                  | advance(): older breaks     |
- *      QUEUED --------------+ are done                    |
- *        +---- layout_admit_cancel() ---------------------+
+ *        layout_admit(): no older break        pin_set_unpin()
+ *   NEW ---------------------------> ADMITTED ----------------> (gone)
+ *    |                                  ^
+ *    | layout_admit()                   | advance(): older breaks are done
+ *    v                                  |
+ *   QUEUED -----------------------------+
+ *    +---- layout_admit_cancel() -> NEW
+ *
+ * In scope range an admitted set asks again for each range, and may have to wait
+ * for a break that runs, but for none that waits (L5): it is older than those.
  *
  * A waiting break holds an inode handle and its place in the file's queue, and
  * nothing else: no lock, no thread (L6, L9).
  *
- * Locks: layout.lock (one a file) is taken inside inode->lock or alone, and
- * before pin_set.lock, the registries' locks, the timers' and the work queue's;
- * a registry's before pin_set.lock. Nobody takes an inode lock, or runs or
- * answers anything, with layout.lock held.
+ * Locks: layout.lock (one a file) is taken inside inode->lock or alone; a
+ * shard's (lists of layouts) before layout.lock; then pin_set.lock, and what a
+ * cancel function takes, the timers', the work queue's, and the trace's. Nobody
+ * takes an inode lock, or runs or answers anything, with layout.lock held. The
+ * pins of one file take no lock that those of another take.
  */
 #ifndef PINFS_LAYOUT_H
 #define PINFS_LAYOUT_H
@@ -55,6 +61,7 @@
 #include "base/timer.h"
 #include "base/work.h"
 #include "inode/inode.h"
+#include "layout/trace.h"
 #include "wire/pinfs_ioctl.h"
 
 struct layouts;
@@ -75,6 +82,7 @@ struct layout_options {
 	uint64_t break_timeout_ns; /* 0: wait for ever (L14) */
 	uint64_t break_warn_ns; /* 0: never warn */
 	unsigned int workers; /* threads that run deferred changes, 1 or more */
+	bool scope_range; /* L3: breaks wait for what they unmap or move only */
 	/* Last known name of an inode, for messages; may be NULL. */
 	void (*name_of)(struct volume *vol, uint64_t ino, char *buf,
 			size_t size);
@@ -93,10 +101,20 @@ void layouts_drain(struct layouts *ls);
 /* layouts_close - drained, and all inodes put; NULL is fine */
 void layouts_close(struct layouts *ls);
 
+bool layouts_scope_is_range(const struct layouts *ls);
+
+/* layouts_trace - the event stream */
+struct trace *layouts_trace(struct layouts *ls);
+
 /* layouts_work - the queue of the threads that run what was deferred */
 struct work_queue *layouts_work(struct layouts *ls);
 
-/* --- pin sets ------------------------------------------------------------ */
+/*
+ * --- pin sets ------------------------------------------------------------
+ *
+ * A set is driven by one thread at a time; pin_set_cancel() and the listings
+ * come from any.
+ */
 
 #define PIN_LONGTERM 1u /* refused with -EOPNOTSUPP (L13) */
 #define PIN_NOWAIT   2u /* -EAGAIN rather than waiting behind a break */
@@ -122,6 +140,13 @@ int pin_set_begin(struct layouts *ls, const struct pin_options *opt,
 uint64_t pin_set_id(const struct pin_set *set);
 
 /*
+ * pin_set_announce - have listings of ip show the set, before it is admitted
+ *
+ * For who has something to do in between that may take its time. -ENOMEM.
+ */
+int pin_set_announce(struct pin_set *set, struct inode *ip);
+
+/*
  * struct admission - a pin set that wants to be admitted to a file
  *
  * The caller's, until layout_admit() returned anything but -EINPROGRESS or
@@ -132,17 +157,20 @@ struct admission {
 	void (*granted)(struct admission *a);
 	struct pin_set *set;
 	struct hold *hold;
+	struct pin_range *range;
 	struct list_head node; /* layout.lock */
 };
 
 /*
- * layout_admit - from 0 on the file's layout stays as it is until the set ends
+ * layout_admit - from 0 on blocks [first, first + count) of the file stay where
+ * they are until the set ends; in scope file, the whole file does
  *
- * 0: admitted, or the set was already; -EINPROGRESS: queued behind a break,
- * granted() will be called; -EAGAIN: it would have been, and PIN_NOWAIT is set;
- * -EALREADY: the set is in the queue, with another admission.
+ * 0: admitted; -EINPROGRESS: queued behind a break, granted() will be called;
+ * -EAGAIN: it would have been, and PIN_NOWAIT is set; -EALREADY: the set is in
+ * the queue, with another admission; -EINVAL: count is 0; -ENOMEM.
  */
-int layout_admit(struct pin_set *set, struct inode *ip, struct admission *a);
+int layout_admit(struct pin_set *set, struct inode *ip, uint64_t first,
+		 uint64_t count, struct admission *a);
 
 /*
  * layout_refuses - would layout_admit() say -EAGAIN now?
@@ -163,9 +191,9 @@ struct pinned_run {
 
 /*
  * layout_pin - pin blocks [first, first + count) of a file; all or none (L2)
- * @runs: the blocks pinned, in file order; malloc()ed, the caller's
+ * @runs: the blocks pinned, in file order; the set's, until it is unpinned
  *
- * The set has been admitted. Resolves offsets to blocks, counts each block's
+ * The set has been admitted, in scope range with this very range. Resolves offsets to blocks, counts each block's
  * pins up, checks that the layout did not change meanwhile, else counts down
  * and starts over. Of a set that goes to a device, holes and unwritten extents
  * are left out: there is nothing to be read. Of one from a device a hole is
@@ -174,13 +202,14 @@ struct pinned_run {
  * of a block than can be counted.
  */
 int layout_pin(struct pin_set *set, struct inode *ip, uint64_t first,
-	       uint64_t count, struct pinned_run **runs, size_t *nruns);
+	       uint64_t count, const struct pinned_run **runs, size_t *nruns);
 
 /*
  * pin_set_unpin - end all pins, leave all files: the idle event (L8)
  *
- * The kernel has finished with the memory. The set stays in the listings until
- * pin_set_free(): its owner still has pages to invalidate (C2).
+ * The kernel has finished with the memory. The set is in no listing any more,
+ * but keeps the mount from ending until pin_set_free(): its owner still has
+ * pages to invalidate (C2).
  */
 void pin_set_unpin(struct pin_set *set);
 
@@ -217,6 +246,8 @@ struct layout_break {
 	enum pinfs_change change;
 	uint64_t offset; /* bytes; TRUNCATE: the new size */
 	uint64_t length;
+	uint64_t first; /* blocks [first, end) of the file are unmapped or */
+	uint64_t end; /* moved, none if first == end; for scope range */
 	struct layout_owner owner;
 	void (*run)(struct layout_break *brk);
 	void (*fail)(struct layout_break *brk, int err);
@@ -230,10 +261,10 @@ struct layout_break {
 	uint64_t asked_ns;
 	uint64_t warn_after_ns; /* timer's thread only */
 	struct list_head node; /* layout.lock: in the file's queue */
-	struct list_head registry; /* registry's lock: waiting ones */
+	bool waited; /* layout.lock: has it ever? */
 	struct work work;
 	struct timer timer;
-	int err; /* of fail */
+	int err; /* how it ended */
 };
 
 /* layout_break_init - fill in the protocol's part; it can be cancelled now */
@@ -252,7 +283,7 @@ int layout_break_init(struct layout_break *brk, struct layouts *ls,
 void layout_break(struct layout_break *brk);
 
 /* layout_break_done - the change was made, or has failed; ip is unlocked */
-void layout_break_done(struct layout_break *brk);
+void layout_break_done(struct layout_break *brk, int err);
 
 /*
  * layout_break_cancel - have a waiting break fail with err (L7)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Listings of what lives. One shard of the registry is looked at at a time, so
- * nothing is stopped; a call begins with the smallest number above the cursor.
+ * Listings of what lives. One file is looked at at a time, so nothing is
+ * stopped; a page has the smallest numbers above the cursor.
  */
 #include "layout/layout_i.h"
 
@@ -14,58 +14,58 @@ static void name_of(struct layouts *ls, uint64_t ino, char *buf, size_t size)
 		ls->opt.name_of(ls->vol, ino, buf, size);
 }
 
-/*
- * A cursor is the shard, in the top byte, and the number in it that was listed
- * last; a shard's list ascends.
- */
-#define CURSOR_SHARD_SHIFT 56
-#define CURSOR_NUMBER_MASK ((1ull << CURSOR_SHARD_SHIFT) - 1)
-
-/* registry_insert - in the order of numbers; mostly that is at the end */
-#define registry_insert(sh, item, type)                         \
-	do {                                                    \
-		struct list_head *at = (sh)->list.prev;         \
-                                                                \
-		while (at != &(sh)->list &&                     \
-		       list_entry(at, type, registry)->number > \
-			       (item)->number)                  \
-			at = at->prev;                          \
-		list_add(&(item)->registry, at);                \
-	} while (0)
-
-void registry_add_set(struct layouts *ls, struct pin_set *set)
-{
-	struct registry_shard *sh = &ls->sets[set->number % REGISTRY_SHARDS];
-
-	pthread_mutex_lock(&sh->lock);
-	registry_insert(sh, set, struct pin_set);
-	pthread_mutex_unlock(&sh->lock);
-}
-
-void registry_add_break(struct layouts *ls, struct layout_break *brk)
-{
-	struct registry_shard *sh = &ls->breaks[brk->number % REGISTRY_SHARDS];
-
-	pthread_mutex_lock(&sh->lock);
-	registry_insert(sh, brk, struct layout_break);
-	pthread_mutex_unlock(&sh->lock);
-}
-
 /* --- pin sets ------------------------------------------------------------ */
 
-static void fill_set(const struct pin_set *set, struct pinfs_ioc_pin *out)
+/*
+ * struct pin_page - lines in ascending order of sets
+ *
+ * The lines of one set are in one page; of a set that alone has more than a
+ * page takes, those that fit are shown.
+ */
+struct pin_page {
+	struct pinfs_ioc_pins *io;
+	uint64_t ino; /* 0: all files */
+	uint64_t after;
+	uint64_t dropped; /* smallest number of a line that found no room */
+};
+
+static void fill_line(struct pinfs_ioc_pin *out, const struct hold *h)
 {
+	const struct pin_set *set = h->set;
+
 	memset(out, 0, sizeof(*out));
 	out->id = set->number;
 	out->begin = set->number;
+	out->ino = h->ip->ino;
 	out->age_ns = now_ns() - set->began_ns;
 	out->done = atomic_load(&set->done);
 	out->pid = set->opt.owner.pid;
 	out->uid = set->opt.owner.uid;
 	out->direction = (uint8_t)set->opt.direction;
 	out->engine = (uint8_t)set->opt.engine;
-	out->cancelled = set->cancelled;
+	out->cancelled = atomic_load(&set->cancelled);
+	out->waiting = !h->admitted || h->queued;
 	memcpy(out->comm, set->opt.owner.comm, sizeof(out->comm));
+}
+
+/* room_for - a line of set number, behind others of it; NULL: not in this page */
+static struct pinfs_ioc_pin *room_for(struct pin_page *p, uint64_t number)
+{
+	struct pinfs_ioc_pins *io = p->io;
+	uint32_t at = io->count;
+
+	while (at > 0 && io->pin[at - 1].id > number)
+		at--;
+	if (at == PINFS_PINS_PER_CALL) {
+		p->dropped = min_u64(p->dropped, number);
+		return NULL;
+	}
+	if (io->count == PINFS_PINS_PER_CALL)
+		p->dropped = min_u64(p->dropped, io->pin[--io->count].id);
+	memmove(&io->pin[at + 1], &io->pin[at],
+		(io->count - at) * sizeof(io->pin[0]));
+	io->count++;
+	return &io->pin[at];
 }
 
 /* struct line - ranges of a hold that continue each other are one */
@@ -76,9 +76,9 @@ struct line {
 };
 
 /* next_line - from *at, NULL at the end; the newest ranges come first */
-static struct line next_line(const struct pinned_range **at)
+static struct line next_line(const struct pin_range **at)
 {
-	const struct pinned_range *r = *at;
+	const struct pin_range *r = *at;
 	struct line l = { 0 };
 
 	for (; r; r = r->next) {
@@ -86,123 +86,63 @@ static struct line next_line(const struct pinned_range **at)
 			break;
 		l.first = r->first;
 		l.count += r->count;
-		for (size_t i = 0; i < r->nruns; i++)
+		for (size_t i = 0; r->pinned && i < r->nruns; i++)
 			l.blocks += r->run[i].count;
 	}
 	*at = r;
 	return l;
 }
 
-static uint32_t lines_of_hold(const struct hold *h)
+static void list_hold(struct pin_page *p, const struct hold *h)
 {
-	const struct pinned_range *r = h->ranges;
-	uint32_t n = 0;
-
-	do {
-		next_line(&r);
-		n++;
-	} while (r);
-	return n;
-}
-
-/* lines_of - lines that a set takes in a listing of ino; set.lock is held */
-static uint32_t lines_of(const struct pin_set *set, uint64_t ino)
-{
-	const struct hold *h;
-	uint32_t n = 0;
-
-	list_for_each_entry(h, &set->holds, in_set)
-		if (ino == 0 || h->ip->ino == ino)
-			n += lines_of_hold(h);
-	return n || ino ? n : 1;
-}
-
-static void add_line(struct pinfs_ioc_pins *io, const struct pin_set *set,
-		     const struct hold *h, const struct line *l)
-{
-	struct pinfs_ioc_pin *out;
-
-	if (io->count == PINFS_PINS_PER_CALL)
-		return;
-	out = &io->pin[io->count++];
-	fill_set(set, out);
-	if (!h)
-		return;
-	out->ino = h->ip->ino;
-	out->waiting = atomic_load(&h->state) == HOLD_QUEUED;
-	out->offset = l->first << PINFS_BLOCK_SHIFT;
-	out->length = l->count << PINFS_BLOCK_SHIFT;
-	out->blocks = l->blocks;
-}
-
-static void list_hold(struct pinfs_ioc_pins *io, const struct pin_set *set,
-		      const struct hold *h)
-{
-	const struct pinned_range *r = h->ranges;
+	const struct pin_range *r = h->ranges;
 
 	do {
 		struct line l = next_line(&r);
+		struct pinfs_ioc_pin *out = room_for(p, h->set->number);
 
-		add_line(io, set, h, &l);
+		if (!out)
+			return;
+		fill_line(out, h);
+		out->offset = l.first << PINFS_BLOCK_SHIFT;
+		out->length = l.count << PINFS_BLOCK_SHIFT;
+		out->blocks = l.blocks;
 	} while (r);
 }
 
-/*
- * list_set - a line for each range; false if the page has no room for the set
- *
- * One that alone is more than a page shows what fits.
- */
-static bool list_set(struct pinfs_ioc_pins *io, struct pin_set *set,
-		     uint64_t ino)
+static bool list_pins_of(struct layout *lo, void *arg)
 {
-	const struct hold *h;
-	uint32_t lines;
+	struct pin_page *p = arg;
+	struct hold *h;
 
-	pthread_mutex_lock(&set->lock);
-	lines = lines_of(set, ino);
-	if (io->count > 0 && io->count + lines > PINFS_PINS_PER_CALL) {
-		pthread_mutex_unlock(&set->lock);
-		return false;
-	}
-	if (list_empty(&set->holds) && ino == 0)
-		add_line(io, set, NULL, NULL);
-	list_for_each_entry(h, &set->holds, in_set)
-		if (ino == 0 || h->ip->ino == ino)
-			list_hold(io, set, h);
-	pthread_mutex_unlock(&set->lock);
+	if (p->ino && lo->ino != p->ino)
+		return true;
+	list_for_each_entry(h, &lo->holds, in_layout)
+		if (h->set->number > p->after)
+			list_hold(p, h);
 	return true;
 }
 
-static bool list_pin_shard(struct layouts *ls, uint64_t shard, uint64_t after,
-			   uint64_t ino, struct pinfs_ioc_pins *io)
+/* end_page - a set that is there in part comes in the next page as a whole */
+static void end_page(struct pin_page *p)
 {
-	struct registry_shard *sh = &ls->sets[shard];
-	struct pin_set *set;
-	bool all = true;
+	struct pinfs_ioc_pins *io = p->io;
 
-	pthread_mutex_lock(&sh->lock);
-	list_for_each_entry(set, &sh->list, registry) {
-		if (set->number <= after)
-			continue;
-		all = list_set(io, set, ino);
-		if (!all)
-			break;
-		io->cursor = shard << CURSOR_SHARD_SHIFT | set->number;
-	}
-	pthread_mutex_unlock(&sh->lock);
-	return all;
+	if (io->count > 0 && io->pin[0].id < p->dropped)
+		while (io->pin[io->count - 1].id >= p->dropped)
+			io->count--;
+	if (io->count > 0)
+		io->cursor = io->pin[io->count - 1].id;
 }
 
 void layout_list_pins(struct layouts *ls, uint64_t ino,
 		      struct pinfs_ioc_pins *io)
 {
-	uint64_t shard = io->cursor >> CURSOR_SHARD_SHIFT;
-	uint64_t after = io->cursor & CURSOR_NUMBER_MASK;
+	struct pin_page p = { io, ino, io->cursor, UINT64_MAX };
 
 	io->count = 0;
-	for (; shard < REGISTRY_SHARDS; shard++, after = 0)
-		if (!list_pin_shard(ls, shard, after, ino, io))
-			break;
+	layouts_each(ls, list_pins_of, &p);
+	end_page(&p);
 	/* Names are looked up without any lock held. */
 	for (uint32_t i = 0; i < io->count; i++)
 		name_of(ls, io->pin[i].ino, io->pin[i].name,
@@ -211,8 +151,14 @@ void layout_list_pins(struct layouts *ls, uint64_t ino,
 
 /* --- breaks -------------------------------------------------------------- */
 
-static void fill_break(const struct layout_break *brk,
-		       struct pinfs_ioc_break *out)
+struct break_page {
+	struct pinfs_ioc_breaks *io;
+	uint64_t ino;
+	uint64_t after;
+};
+
+static void fill_break(struct pinfs_ioc_break *out,
+		       const struct layout_break *brk)
 {
 	memset(out, 0, sizeof(*out));
 	out->id = brk->number;
@@ -223,76 +169,81 @@ static void fill_break(const struct layout_break *brk,
 	out->pid = brk->owner.pid;
 	out->uid = brk->owner.uid;
 	out->change = (uint8_t)brk->change;
+	out->state = brk->step == LAYOUT_BREAK_RUNNING ? PINFS_BREAK_RUNNING :
+							 PINFS_BREAK_WAITING;
 	memcpy(out->comm, brk->owner.comm, sizeof(out->comm));
 }
 
-static bool list_break_shard(struct layouts *ls, uint64_t shard, uint64_t after,
-			     uint64_t ino, struct pinfs_ioc_breaks *io)
+/* add_waits_for - pin sets that are in its way, else the break before it */
+static void add_waits_for(struct pinfs_ioc_break *out, const struct layout *lo,
+			  const struct layout_break *brk,
+			  const struct layout_break *before, uint32_t ahead)
 {
-	struct registry_shard *sh = &ls->breaks[shard];
-	struct layout_break *brk;
-	bool all = true;
+	struct hold *h;
 
-	pthread_mutex_lock(&sh->lock);
-	list_for_each_entry(brk, &sh->list, registry) {
-		if (brk->number <= after || (ino && brk->ip->ino != ino))
-			continue;
-		all = io->count < PINFS_BREAKS_PER_CALL;
-		if (!all)
-			break;
-		fill_break(brk, &io->brk[io->count++]);
-		io->cursor = shard << CURSOR_SHARD_SHIFT | brk->number;
-	}
-	pthread_mutex_unlock(&sh->lock);
-	return all;
+	out->ahead = ahead;
+	if (before)
+		out->waits_for = before->number;
+	list_for_each_entry(h, &lo->holds, in_layout)
+		if (hold_obstructs(h, brk) && out->waits_for_pins++ == 0)
+			out->waits_for = h->set->number;
 }
 
-/* add_waits_for - what is ahead of a listed break, if it still waits */
-static void add_waits_for(struct layout *lo, struct pinfs_ioc_break *out)
+static struct pinfs_ioc_break *room_for_break(struct pinfs_ioc_breaks *io,
+					      uint64_t number)
 {
-	const struct layout_break *brk;
-	const struct hold *h;
+	uint32_t at = io->count;
 
-	pthread_mutex_lock(&lo->lock);
+	while (at > 0 && io->brk[at - 1].id > number)
+		at--;
+	if (at == PINFS_BREAKS_PER_CALL)
+		return NULL;
+	if (io->count == PINFS_BREAKS_PER_CALL)
+		io->count--;
+	memmove(&io->brk[at + 1], &io->brk[at],
+		(io->count - at) * sizeof(io->brk[0]));
+	io->count++;
+	return &io->brk[at];
+}
+
+static bool list_breaks_of(struct layout *lo, void *arg)
+{
+	const struct layout_break *before = NULL;
+	struct break_page *p = arg;
+	struct layout_break *brk;
+	uint32_t ahead = 0;
+
+	if (p->ino && lo->ino != p->ino)
+		return true;
 	list_for_each_entry(brk, &lo->breaks, node) {
-		if (brk->number >= out->id) {
-			out->state = brk->step == LAYOUT_BREAK_RUNNING ?
-					     PINFS_BREAK_RUNNING :
-					     PINFS_BREAK_WAITING;
-			break;
+		struct pinfs_ioc_break *out;
+
+		/* One that never had to wait is none that was deferred. */
+		if (brk->number > p->after && brk->waited) {
+			out = room_for_break(p->io, brk->number);
+			if (!out)
+				break;
+			fill_break(out, brk);
+			add_waits_for(out, lo, brk, before, ahead);
 		}
-		out->waits_for = brk->number;
-		out->ahead++;
+		before = brk;
+		ahead++;
 	}
-	out->waits_for_pins = lo->admitted;
-	if (!list_empty(&lo->holds)) {
-		h = list_first_entry(&lo->holds, struct hold, in_layout);
-		out->waits_for = h->set->number;
-	}
-	pthread_mutex_unlock(&lo->lock);
+	return true;
 }
 
 void layout_list_breaks(struct layouts *ls, uint64_t ino,
 			struct pinfs_ioc_breaks *io)
 {
-	uint64_t shard = io->cursor >> CURSOR_SHARD_SHIFT;
-	uint64_t after = io->cursor & CURSOR_NUMBER_MASK;
+	struct break_page p = { io, ino, io->cursor };
 
 	io->count = 0;
-	for (; shard < REGISTRY_SHARDS; shard++, after = 0)
-		if (!list_break_shard(ls, shard, after, ino, io))
-			break;
-	for (uint32_t i = 0; i < io->count; i++) {
-		struct pinfs_ioc_break *b = &io->brk[i];
-		struct inode *ip;
-
-		name_of(ls, b->ino, b->name, sizeof(b->name));
-		if (inode_get(ls->vol, b->ino, INODE_ANY_GEN, &ip))
-			continue;
-		if (atomic_load(&ip->layout))
-			add_waits_for(atomic_load(&ip->layout), b);
-		inode_put(ip);
-	}
+	layouts_each(ls, list_breaks_of, &p);
+	if (io->count > 0)
+		io->cursor = io->brk[io->count - 1].id;
+	for (uint32_t i = 0; i < io->count; i++)
+		name_of(ls, io->brk[i].ino, io->brk[i].name,
+			sizeof(io->brk[i].name));
 }
 
 /* --- figures ------------------------------------------------------------- */
@@ -310,23 +261,30 @@ void layout_count_pins(struct layouts *ls, uint64_t pblk, uint64_t count,
 	}
 }
 
+static void add_counters(struct pinfs_ioc_stats *st, const struct counters *c)
+{
+	st->pins += atomic_load(&c->pins);
+	st->unpins += atomic_load(&c->unpins);
+	st->pin_sets += atomic_load(&c->pin_sets);
+	st->pin_sets_live +=
+		atomic_load(&c->pin_sets) - atomic_load(&c->pin_sets_ended);
+	st->pin_waits += atomic_load(&c->pin_waits);
+	st->breaks += atomic_load(&c->breaks);
+	st->breaks_waited += atomic_load(&c->breaks_waited);
+	st->breaks_waiting += atomic_load(&c->breaks_waited) -
+			      atomic_load(&c->breaks_waited_enough);
+	st->wait_total_ns += atomic_load(&c->wait_total_ns);
+	st->idle_events += atomic_load(&c->idle_events);
+	st->interrupted += atomic_load(&c->interrupted);
+	st->timed_out += atomic_load(&c->timed_out);
+	st->refused += atomic_load(&c->refused);
+	st->retries += atomic_load(&c->retries);
+}
+
 void layout_stats(struct layouts *ls, struct pinfs_ioc_stats *st)
 {
-	const struct counters *c = &ls->count;
-
-	st->pins = atomic_load(&c->pins);
-	st->unpins = atomic_load(&c->unpins);
-	st->pin_sets = atomic_load(&c->pin_sets);
-	st->pin_sets_live = atomic_load(&c->pin_sets_live);
-	st->pin_waits = atomic_load(&c->pin_waits);
-	st->breaks = atomic_load(&c->breaks);
-	st->breaks_waited = atomic_load(&c->breaks_waited);
-	st->breaks_waiting = atomic_load(&c->breaks_waiting);
-	st->wait_total_ns = atomic_load(&c->wait_total_ns);
-	st->wait_longest_ns = atomic_load(&c->wait_longest_ns);
-	st->idle_events = atomic_load(&c->idle_events);
-	st->interrupted = atomic_load(&c->interrupted);
-	st->timed_out = atomic_load(&c->timed_out);
-	st->refused = atomic_load(&c->refused);
-	st->retries = atomic_load(&c->retries);
+	/* Those of differences may pass zero until all shards are added. */
+	for (unsigned int i = 0; i < COUNTER_SHARDS; i++)
+		add_counters(st, &ls->count[i]);
+	st->wait_longest_ns = atomic_load(&ls->wait_longest_ns);
 }

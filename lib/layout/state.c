@@ -14,28 +14,38 @@ static size_t pins_bytes(const struct layouts *ls)
 	return ls->vol->total_blocks * sizeof(*ls->block_pins);
 }
 
-static void shards_init(struct registry_shard *sh)
+static void shards_init(struct layouts *ls)
 {
-	for (unsigned int i = 0; i < REGISTRY_SHARDS; i++) {
-		pthread_mutex_init(&sh[i].lock, NULL);
-		list_init(&sh[i].list);
+	for (unsigned int i = 0; i < LAYOUT_SHARDS; i++) {
+		pthread_mutex_init(&ls->shard[i].lock, NULL);
+		list_init(&ls->shard[i].files);
 	}
 }
 
-static void shards_destroy(struct registry_shard *sh)
+static void shards_destroy(struct layouts *ls)
 {
-	for (unsigned int i = 0; i < REGISTRY_SHARDS; i++)
-		pthread_mutex_destroy(&sh[i].lock);
+	for (unsigned int i = 0; i < LAYOUT_SHARDS; i++)
+		pthread_mutex_destroy(&ls->shard[i].lock);
+}
+
+static struct layout_shard *shard_of(struct layouts *ls, uint64_t ino)
+{
+	return &ls->shard[ino % LAYOUT_SHARDS];
 }
 
 /* evict - the last handle of an inode goes: nothing is pinned, nobody waits */
 static void evict(struct inode *ip)
 {
 	struct layout *lo = atomic_load(&ip->layout);
+	struct layout_shard *sh;
 
 	if (!lo)
 		return;
-	assert(lo->admitted == 0 && list_empty(&lo->breaks));
+	assert(list_empty(&lo->holds) && list_empty(&lo->breaks));
+	sh = shard_of(lo->ls, lo->ino);
+	pthread_mutex_lock(&sh->lock);
+	list_del(&lo->in_shard);
+	pthread_mutex_unlock(&sh->lock);
 	pthread_mutex_destroy(&lo->lock);
 	free(lo);
 }
@@ -50,6 +60,9 @@ static void check_free(void *arg, uint64_t first, uint64_t count)
 {
 	struct layouts *ls = arg;
 
+	trace_freed(ls, first, count);
+	if (OMIT(ls, l1))
+		return;
 	for (uint64_t b = first; b < first + count; b++) {
 		if (atomic_load(&ls->block_pins[b]) == 0)
 			continue;
@@ -76,11 +89,12 @@ static int map_pins(struct layouts *ls)
 int layouts_open(struct volume *vol, const struct layout_options *opt,
 		 struct layouts **out)
 {
-	struct layouts *ls = calloc(1, sizeof(*ls));
+	struct layouts *ls = aligned_alloc(CACHE_LINE, sizeof(*ls));
 	int err;
 
 	if (!ls)
 		return -ENOMEM;
+	memset(ls, 0, sizeof(*ls));
 	ls->vol = vol;
 	ls->opt = *opt;
 	atomic_init(&ls->next_number, 1);
@@ -94,9 +108,11 @@ int layouts_open(struct volume *vol, const struct layout_options *opt,
 	ls->timers = timers_new();
 	if (!ls->timers)
 		goto err_work;
-	shards_init(ls->sets);
-	shards_init(ls->breaks);
-	pthread_mutex_init(&ls->create_lock, NULL);
+	ls->trace = trace_new(ls->work);
+	if (!ls->trace)
+		goto err_timers;
+	omissions_read(&ls->omit);
+	shards_init(ls);
 	pthread_mutex_init(&ls->drain_lock, NULL);
 	pthread_cond_init(&ls->drained, NULL);
 	vol->on_evict = evict;
@@ -104,6 +120,8 @@ int layouts_open(struct volume *vol, const struct layout_options *opt,
 	*out = ls;
 	return 0;
 
+err_timers:
+	timers_free(ls->timers);
 err_work:
 	work_queue_free(ls->work);
 err_pins:
@@ -119,20 +137,29 @@ void layouts_close(struct layouts *ls)
 		return;
 	timers_free(ls->timers);
 	work_queue_free(ls->work);
+	trace_free(ls->trace);
 	ls->vol->on_evict = NULL;
 	space_on_free(ls->vol->space, NULL, NULL);
 	munmap(ls->block_pins, pins_bytes(ls));
-	shards_destroy(ls->sets);
-	shards_destroy(ls->breaks);
+	shards_destroy(ls);
 	pthread_cond_destroy(&ls->drained);
 	pthread_mutex_destroy(&ls->drain_lock);
-	pthread_mutex_destroy(&ls->create_lock);
 	free(ls);
 }
 
 struct work_queue *layouts_work(struct layouts *ls)
 {
 	return ls->work;
+}
+
+struct trace *layouts_trace(struct layouts *ls)
+{
+	return ls->trace;
+}
+
+bool layouts_scope_is_range(const struct layouts *ls)
+{
+	return ls->opt.scope_range;
 }
 
 struct layout_owner layout_owner_of(uint32_t pid, uint32_t uid)
@@ -158,67 +185,124 @@ uint64_t next_number(struct layouts *ls)
 	return atomic_fetch_add(&ls->next_number, 1);
 }
 
+struct counters *count_of(struct layouts *ls)
+{
+	static _Atomic unsigned int threads;
+	static _Thread_local unsigned int mine; /* from 1 */
+
+	if (!mine)
+		mine = atomic_fetch_add(&threads, 1) % COUNTER_SHARDS + 1;
+	return &ls->count[mine - 1];
+}
+
+static struct layout *layout_new(struct layouts *ls, uint64_t ino)
+{
+	struct layout *lo = calloc(1, sizeof(*lo));
+
+	if (!lo)
+		return NULL;
+	lo->ls = ls;
+	lo->ino = ino;
+	pthread_mutex_init(&lo->lock, NULL);
+	list_init(&lo->holds);
+	list_init(&lo->queue);
+	list_init(&lo->breaks);
+	return lo;
+}
+
 /* layout_of - the file's; made on first use, NULL without memory */
 struct layout *layout_of(struct layouts *ls, struct inode *ip)
 {
 	struct layout *lo = atomic_load(&ip->layout);
+	struct layout_shard *sh;
 
 	if (lo)
 		return lo;
-	pthread_mutex_lock(&ls->create_lock);
+	sh = shard_of(ls, ip->ino);
+	pthread_mutex_lock(&sh->lock);
 	lo = atomic_load(&ip->layout);
-	if (!lo)
-		lo = calloc(1, sizeof(*lo));
-	if (lo && !lo->ls) {
-		lo->ls = ls;
-		pthread_mutex_init(&lo->lock, NULL);
-		list_init(&lo->holds);
-		list_init(&lo->queue);
-		list_init(&lo->breaks);
+	if (!lo) {
+		lo = layout_new(ls, ip->ino);
+		if (lo)
+			list_add_tail(&lo->in_shard, &sh->files);
 		atomic_store(&ip->layout, lo);
 	}
-	pthread_mutex_unlock(&ls->create_lock);
+	pthread_mutex_unlock(&sh->lock);
 	return lo;
 }
 
-struct registry_shard *set_shard(struct layouts *ls, uint64_t number)
+static bool each_of_shard(struct layout_shard *sh,
+			  bool (*fn)(struct layout *lo, void *arg), void *arg)
 {
-	return &ls->sets[number % REGISTRY_SHARDS];
+	struct layout *lo;
+	bool more = true;
+
+	pthread_mutex_lock(&sh->lock);
+	list_for_each_entry(lo, &sh->files, in_shard) {
+		pthread_mutex_lock(&lo->lock);
+		more = fn(lo, arg);
+		pthread_mutex_unlock(&lo->lock);
+		if (!more)
+			break;
+	}
+	pthread_mutex_unlock(&sh->lock);
+	return more;
 }
 
-struct registry_shard *break_shard(struct layouts *ls, uint64_t number)
+void layouts_each(struct layouts *ls, bool (*fn)(struct layout *lo, void *arg),
+		  void *arg)
 {
-	return &ls->breaks[number % REGISTRY_SHARDS];
+	for (unsigned int i = 0; i < LAYOUT_SHARDS; i++)
+		if (!each_of_shard(&ls->shard[i], fn, arg))
+			return;
 }
 
 /* --- draining (L15) ------------------------------------------------------ */
 
-/* layouts_join - count something that layouts_drain() waits for */
+#define LIVE_ONE   2u
+#define LIVE_DRAIN 1u
+
+/*
+ * layouts_join - count something that layouts_drain() waits for
+ *
+ * Counted first, and looked after that: so a drain that finds nothing alive has
+ * refused whoever it did not count.
+ */
 bool layouts_join(struct layouts *ls, bool even_draining)
 {
-	bool may;
+	uint64_t was = atomic_fetch_add(&ls->live, LIVE_ONE);
 
-	pthread_mutex_lock(&ls->drain_lock);
-	may = even_draining || !ls->draining;
-	if (may)
-		ls->live++;
-	pthread_mutex_unlock(&ls->drain_lock);
-	return may;
+	if (even_draining || !(was & LIVE_DRAIN))
+		return true;
+	layouts_leave(ls);
+	return false;
 }
 
+/*
+ * layouts_leave - it is over
+ *
+ * While the mount drains, the count goes down with drain_lock held: who waits
+ * for it closes ls, and does not get the lock before we have let go of it.
+ */
 void layouts_leave(struct layouts *ls)
 {
+	uint64_t live = atomic_load(&ls->live);
+
+	while (!(live & LIVE_DRAIN))
+		if (atomic_compare_exchange_weak(&ls->live, &live,
+						 live - LIVE_ONE))
+			return;
 	pthread_mutex_lock(&ls->drain_lock);
-	if (--ls->live == 0)
-		pthread_cond_broadcast(&ls->drained);
+	atomic_fetch_sub(&ls->live, LIVE_ONE);
+	pthread_cond_broadcast(&ls->drained);
 	pthread_mutex_unlock(&ls->drain_lock);
 }
 
 void layouts_drain(struct layouts *ls)
 {
 	pthread_mutex_lock(&ls->drain_lock);
-	ls->draining = true;
-	while (ls->live > 0)
+	atomic_fetch_or(&ls->live, LIVE_DRAIN);
+	while (atomic_load(&ls->live) >= LIVE_ONE)
 		pthread_cond_wait(&ls->drained, &ls->drain_lock);
 	pthread_mutex_unlock(&ls->drain_lock);
 }

@@ -238,23 +238,39 @@ static bool is_cancelled(struct transfer *t)
 	return cancelled;
 }
 
-static int admit(struct transfer *t)
+/* admit - have the blocks of [off, off + len) stay where they are */
+static int admit(struct transfer *t, uint64_t off, uint64_t len)
 {
+	uint64_t first = off >> PINFS_BLOCK_SHIFT;
+	uint64_t end = div_round_up(off + len, PINFS_BLOCK_SIZE);
 	int err;
 
-	t->admission.granted = on_granted;
 	if (is_cancelled(t))
 		return -ECANCELED;
-	if (layout_refuses(t->set, t->ip))
-		return -EAGAIN;
-	/*
-	 * C1: what was written before is in the blocks, and the kernel's pages
-	 * are gone. Before admission: to write dirty pages back the kernel may
-	 * have to wait for a truncate, which must not have to wait for us.
-	 */
-	fs_invalidate(t->fs, t->ip, 0, 0);
-	err = layout_admit(t->set, t->ip, &t->admission);
+	t->admission.granted = on_granted;
+	t->granted = false; /* nobody else looks before layout_admit() */
+	err = layout_admit(t->set, t->ip, first, end - first, &t->admission);
 	return err == -EINPROGRESS ? wait_granted(t) : err;
+}
+
+/*
+ * write_back - C1: what was written before is in the blocks, and the kernel's
+ *              pages are gone
+ *
+ * Before admission: to write dirty pages back the kernel may have to wait for a
+ * truncate, which must not have to wait for us.
+ */
+static int write_back(struct transfer *t)
+{
+	int err = pin_set_announce(t->set, t->ip);
+
+	if (!err && is_cancelled(t))
+		err = -ECANCELED;
+	if (!err && layout_refuses(t->set, t->ip))
+		err = -EAGAIN;
+	if (!err)
+		fs_invalidate(t->fs, t->ip, 0, 0);
+	return err;
 }
 
 /* --- segments ------------------------------------------------------------ */
@@ -321,19 +337,34 @@ static int build_segments(struct transfer *t, const struct pinned_run *run,
 
 /* --- running ------------------------------------------------------------- */
 
+/*
+ * prepare - have [off, off + len) admitted, and mapped for what the device does
+ *
+ * While it waited the file may have become shorter; now it can't.
+ */
+static int prepare(struct transfer *t, uint64_t off, uint64_t len)
+{
+	int err = admit(t, off, len);
+
+	if (!err && !t->until_end)
+		err = check_range(t);
+	if (!err && t->direction == PINFS_FROM_DEVICE)
+		err = fs_dma_prepare(t->fs, t->ip, off, len);
+	return err;
+}
+
 /* move - pin [off, off + len), transfer it, and have it be the file's */
 static int move(struct transfer *t, uint64_t off, uint64_t len, uint64_t *moved)
 {
 	uint64_t first = off >> PINFS_BLOCK_SHIFT;
 	uint64_t last = div_round_up(off + len, PINFS_BLOCK_SIZE);
-	struct pinned_run *runs = NULL;
+	const struct pinned_run *runs = NULL;
 	struct segments s = { 0 };
 	size_t nruns;
-	int err = 0, finish;
+	int err, finish;
 
 	*moved = 0;
-	if (t->direction == PINFS_FROM_DEVICE)
-		err = fs_dma_prepare(t->fs, t->ip, off, len);
+	err = prepare(t, off, len);
 	if (!err)
 		err = layout_pin(t->set, t->ip, first, last - first, &runs,
 				 &nruns);
@@ -351,7 +382,6 @@ static int move(struct transfer *t, uint64_t off, uint64_t len, uint64_t *moved)
 	}
 out_free:
 	free(s.seg);
-	free(runs);
 	return err;
 }
 
@@ -408,17 +438,14 @@ static int move_all(struct transfer *t)
 
 	if (t->until_end)
 		return move_until_end(t);
-	/* While it waited the file may have become shorter; now it can't. */
-	err = check_range(t);
-	if (!err)
-		err = move(t, t->offset, t->length, &t->done);
+	err = move(t, t->offset, t->length, &t->done);
 	pin_set_progress(t->set, t->done);
 	return err;
 }
 
 int transfer_run(struct transfer *t, uint64_t *done)
 {
-	int err = admit(t);
+	int err = write_back(t);
 
 	if (!err)
 		err = move_all(t);

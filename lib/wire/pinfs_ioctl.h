@@ -209,6 +209,58 @@ struct pinfs_ioc_dma {
 	char socket[64]; /* out: name of the abstract socket */
 };
 
+/* --- PINFS_IOC_TRACE: the event stream ---------------------------------------- */
+
+enum pinfs_event {
+	PINFS_EVENT_PIN_BEGIN = 1, /* a pin set has its place in the order */
+	PINFS_EVENT_PIN_WAIT = 2, /* it waits behind a break of ino */
+	PINFS_EVENT_PIN_ADMIT = 3, /* it may pin blocks of ino */
+	PINFS_EVENT_PIN = 4, /* it has pinned an extent of ino */
+	PINFS_EVENT_UNPIN = 5, /* all its pins of ino have ended */
+	PINFS_EVENT_PIN_END = 6,
+	PINFS_EVENT_PIN_CANCEL = 7, /* somebody asked for its end */
+	PINFS_EVENT_BREAK_ASKED = 8,
+	PINFS_EVENT_BREAK_WAITING = 9,
+	PINFS_EVENT_BREAK_RUNNING = 10,
+	PINFS_EVENT_BREAK_DONE = 11, /* err: how the change ended */
+	PINFS_EVENT_BREAK_FAILED = 12, /* without having run: EINTR, EBUSY */
+	PINFS_EVENT_BREAK_WARN = 13, /* it has waited long */
+	PINFS_EVENT_FREED = 14, /* blocks may be given to another file */
+};
+
+struct pinfs_ioc_event {
+	uint64_t number; /* of the event; a gap: events that were lost */
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t id; /* of the pin set or break */
+	uint64_t ino;
+	uint64_t offset; /* bytes; of a truncate: the new size */
+	uint64_t length; /* bytes */
+	uint64_t physical; /* bytes from the pool's start: PIN, FREED */
+	uint32_t pid;
+	uint32_t uid;
+	int32_t err; /* 0 or negative errno */
+	uint8_t kind; /* enum pinfs_event */
+	uint8_t change; /* enum pinfs_change, of breaks */
+	uint8_t direction; /* of pin sets, as in their listing */
+	uint8_t engine;
+	char comm[PINFS_COMM_LEN];
+};
+
+#define PINFS_TRACE_PER_CALL 160
+
+/*
+ * The first call of an open file, with cursor 0, begins the recording, which
+ * its release ends. A call returns when there are events; it can be interrupted.
+ * For root and the mount's owner.
+ */
+struct pinfs_ioc_trace {
+	uint64_t cursor;
+	uint64_t lost; /* out: events before the first one here */
+	uint32_t count;
+	uint32_t reserved;
+	struct pinfs_ioc_event event[PINFS_TRACE_PER_CALL];
+};
+
 /* --- PINFS_IOC_CANCEL -------------------------------------------------------- */
 
 struct pinfs_ioc_cancel {
@@ -224,7 +276,9 @@ struct pinfs_ioc_cancel {
 #define PINFS_IOC_INSERT _IOW(PINFS_IOC_TYPE, 7, struct pinfs_ioc_range)
 #define PINFS_IOC_DMA _IOWR(PINFS_IOC_TYPE, 8, struct pinfs_ioc_dma)
 #define PINFS_IOC_CANCEL _IOW(PINFS_IOC_TYPE, 9, struct pinfs_ioc_cancel)
+#define PINFS_IOC_TRACE _IOWR(PINFS_IOC_TYPE, 10, struct pinfs_ioc_trace)
 
+_Static_assert(sizeof(struct pinfs_ioc_trace) < 16384, "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_map) < 16384, "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_pins) < 16384, "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_breaks) < 16384, "FUSE ioctl limit");

@@ -107,12 +107,11 @@ void rig_pin(struct pin_set *set, struct inode *ip, uint64_t first,
 	     uint64_t count)
 {
 	struct rig_wait w;
-	struct pinned_run *runs;
+	const struct pinned_run *runs;
 	size_t n;
 
 	ck_assert_int_eq(rig_admit(set, ip, &w), 0);
 	ck_assert_int_eq(layout_pin(set, ip, first, count, &runs, &n), 0);
-	free(runs);
 }
 
 struct pin_set *rig_hold(struct rig *r, struct inode *ip)
@@ -136,7 +135,7 @@ int rig_admit(struct pin_set *set, struct inode *ip, struct rig_wait *w)
 	memset(w, 0, sizeof(*w));
 	gate_init(&w->granted);
 	w->a.granted = granted;
-	return layout_admit(set, ip, &w->a);
+	return layout_admit(set, ip, 0, 1 << 20, &w->a);
 }
 
 void rig_admit_waiting(struct pin_set *set, struct inode *ip)
@@ -162,7 +161,7 @@ static void break_ran(struct layout_break *brk)
 	gate_pass(&b->running);
 	if (b->hold)
 		gate_await(&b->go, 1);
-	layout_break_done(brk);
+	layout_break_done(brk, 0);
 	gate_pass(&b->over);
 }
 

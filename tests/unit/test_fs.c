@@ -550,14 +550,14 @@ static void dma_in(uint64_t node, uint64_t off, uint64_t len, uint64_t end,
 	struct pin_options opt = { .direction = PINFS_FROM_DEVICE };
 	uint64_t first = off / BLOCK, last = div_round_up(off + len, BLOCK);
 	struct admission a = { 0 };
-	struct pinned_run *runs;
+	const struct pinned_run *runs;
 	struct pin_set *set;
 	struct inode *ip;
 	size_t n;
 
 	ck_assert_int_eq(fs_inode(r.fs, node, &ip), 0);
 	ck_assert_int_eq(pin_set_begin(fs_layouts(r.fs), &opt, &set), 0);
-	ck_assert_int_eq(layout_admit(set, ip, &a), 0);
+	ck_assert_int_eq(layout_admit(set, ip, 0, 1 << 20, &a), 0);
 	ck_assert_int_eq(fs_dma_prepare(r.fs, ip, off, len), 0);
 	ck_assert_int_eq(layout_pin(set, ip, first, last - first, &runs, &n),
 			 0);
@@ -571,7 +571,6 @@ static void dma_in(uint64_t node, uint64_t off, uint64_t len, uint64_t end,
 			memset(mem + (from - start), c, to - from);
 	}
 	ck_assert_int_eq(fs_dma_finish(r.fs, ip, off, len, end), 0);
-	free(runs);
 	pin_set_free(set);
 	inode_put(ip);
 }
@@ -631,7 +630,7 @@ START_TEST(write_behind_a_dma)
 {
 	struct pin_options opt = { .direction = PINFS_FROM_DEVICE };
 	struct admission a = { 0 };
-	struct pinned_run *runs;
+	const struct pinned_run *runs;
 	struct pin_set *set;
 	struct inode *ip;
 	size_t n;
@@ -643,14 +642,13 @@ START_TEST(write_behind_a_dma)
 	model_resize(100);
 	ip = fs_file_inode(m.file);
 	ck_assert_int_eq(pin_set_begin(fs_layouts(r.fs), &opt, &set), 0);
-	ck_assert_int_eq(layout_admit(set, ip, &a), 0);
+	ck_assert_int_eq(layout_admit(set, ip, 0, 1 << 20, &a), 0);
 	ck_assert_int_eq(fs_dma_prepare(r.fs, ip, 512, 512), 0);
 	ck_assert_int_eq(layout_pin(set, ip, 0, 1, &runs, &n), 0);
 	memset((uint8_t *)volume_block(fs_volume(r.fs), runs[0].pblk) + 512,
 	       0x5a, 512);
 	ck_assert_int_eq(fs_write(r.fs, m.file, "abc", 3, 2 * BLOCK), 3);
 	ck_assert_int_eq(fs_dma_finish(r.fs, ip, 512, 512, 1024), 0);
-	free(runs);
 	pin_set_free(set);
 	memcpy(m.bytes + 2 * BLOCK, "abc", 3);
 	model_fill(512, 1024, 0x5a);

@@ -275,7 +275,7 @@ START_TEST(unlinked_while_pinned)
 	struct pin_options opt = { .direction = PINFS_TO_DEVICE };
 	uint64_t node, free_blocks = rig_free(&r), late;
 	struct admission adm = { 0 };
-	struct pinned_run *runs;
+	const struct pinned_run *runs;
 	struct fs_file *file;
 	struct pin_set *set;
 	struct inode *ip;
@@ -289,7 +289,7 @@ START_TEST(unlinked_while_pinned)
 		ck_assert_int_eq(fs_inode(r.fs, node, &ip), 0);
 		ck_assert_int_eq(pin_set_begin(fs_layouts(r.fs), &opt, &set),
 				 0);
-		ck_assert_int_eq(layout_admit(set, ip, &adm), 0);
+		ck_assert_int_eq(layout_admit(set, ip, 0, 1 << 20, &adm), 0);
 		ck_assert_int_eq(layout_pin(set, ip, 0, 256, &runs, &n), 0);
 		inode_put(ip);
 		/* L10: at once, and nothing of it is anybody else's (L1). */
@@ -315,7 +315,6 @@ START_TEST(unlinked_while_pinned)
 		fs_file_release(r.fs, file);
 		ck_assert_int_eq(fs_unlink(r.fs, ROOT, "late"), 0);
 		ck_assert_uint_lt(rig_free(&r), free_blocks - 255);
-		free(runs);
 		pin_set_free(set);
 		ck_assert_uint_ge(rig_free(&r), free_blocks - 20);
 	}

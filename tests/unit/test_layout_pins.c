@@ -94,7 +94,7 @@ static struct pin_set *begin_reading(struct rig *r)
 START_TEST(runs_are_the_files)
 {
 	struct pin_set *set;
-	struct pinned_run *runs;
+	const struct pinned_run *runs;
 	uint64_t count = 0, at = 1;
 	size_t n;
 	struct rig r;
@@ -117,7 +117,6 @@ START_TEST(runs_are_the_files)
 	}
 	ck_assert_uint_eq(count, RIG_BLOCKS - 1 - 4);
 	ck_assert_uint_eq(pins_of(&r, block_of(r.ip[0], 10)), 0);
-	free(runs);
 	pin_set_free(set);
 	rig_teardown(&r);
 }
@@ -126,7 +125,7 @@ END_TEST
 /* L2: all or nothing. */
 START_TEST(a_hole_pins_nothing)
 {
-	struct pinned_run *runs;
+	const struct pinned_run *runs;
 	struct pin_set *set;
 	size_t n;
 	struct rig r;
@@ -337,7 +336,7 @@ END_TEST
 /* gone_pin - a set that comes to a file that has gone */
 START_TEST(pin_of_a_dead_file)
 {
-	struct pinned_run *runs;
+	const struct pinned_run *runs;
 	struct pin_set *set;
 	struct rig_wait w;
 	size_t n;
@@ -589,6 +588,8 @@ START_TEST(cancel_asks_the_owner)
 	gate_init(&asked);
 	ck_assert_int_eq(pin_set_begin(r.ls, &opt, &set), 0);
 	mute = rig_begin(&r, 0);
+	ck_assert_int_eq(pin_set_announce(set, r.ip[0]), 0);
+	ck_assert_int_eq(pin_set_announce(mute, r.ip[1]), 0);
 	id = pin_set_id(set);
 	ck_assert_int_eq(pin_set_cancel(r.ls, id, 8, false), -EPERM);
 	ck_assert_uint_eq(gate_count(&asked), 0);

@@ -478,6 +478,7 @@ START_TEST(sets_are_listed_by_pages)
 		pin_set_progress(set[i], 1000 + i);
 	}
 	bare = rig_begin(&r, 0);
+	ck_assert_int_eq(pin_set_announce(bare, r.ip[0]), 0);
 	n = list_pins(&r, 0, line, ARRAY_SIZE(line));
 	ck_assert_uint_eq(n, LISTED + 1);
 	for (unsigned int i = 0; i < LISTED; i++) {
