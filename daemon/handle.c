@@ -111,6 +111,8 @@ void handle_free(struct handles *hs, struct fs *fs, struct handle *h)
 			ticket_free(t);
 		pthread_mutex_unlock(&hs->lock);
 	}
+	if (atomic_load(&h->tracing))
+		trace_close(layouts_trace(fs_layouts(fs)));
 	pthread_mutex_lock(&s->lock);
 	list_del(&h->node);
 	pthread_mutex_unlock(&s->lock);

@@ -24,6 +24,7 @@ struct handle {
 	struct list_head node; /* shard's lock */
 	struct list_head tickets; /* tickets' lock */
 	atomic_uint ntickets; /* changed with tickets' lock held */
+	atomic_bool tracing; /* it is a reader of the event stream */
 };
 
 struct handles *handles_new(void); /* NULL without memory */

@@ -26,7 +26,7 @@ static bool may_write(const struct ioc *io)
 	return (fs_file_flags(io->h->file) & O_ACCMODE) != O_RDONLY;
 }
 
-static bool is_owner(const struct ioc *io)
+bool ioc_is_owner(const struct ioc *io)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(io->req);
 
@@ -76,7 +76,7 @@ static int scope_of(const struct ioc *io, uint32_t scope, uint64_t *ino)
 		*ino = fs_file_inode(io->h->file)->ino;
 	else if (scope != PINFS_SCOPE_MOUNT)
 		return -EINVAL;
-	else if (!is_owner(io))
+	else if (!ioc_is_owner(io))
 		return -EPERM;
 	return 0;
 }
@@ -113,7 +113,7 @@ static int ioc_stats(struct ioc *io)
 {
 	struct pinfs_ioc_stats st = { .pins = 0 };
 
-	if (!is_owner(io))
+	if (!ioc_is_owner(io))
 		return -EPERM;
 	fs_stats(io->d->fs, &st);
 	return ioc_reply(io, &st, sizeof(st));
@@ -165,7 +165,7 @@ static int ioc_cancel(struct ioc *io)
 	const struct pinfs_ioc_cancel *in = io->in;
 
 	return pin_set_cancel(fs_layouts(io->d->fs), in->id,
-			      fuse_req_ctx(io->req)->uid, is_owner(io));
+			      fuse_req_ctx(io->req)->uid, ioc_is_owner(io));
 }
 
 /* --- the table ------------------------------------------------------------ */
@@ -192,6 +192,7 @@ static const struct {
 	{ PINFS_IOC_INSERT, ioc_insert, sizeof(struct pinfs_ioc_range) },
 	{ PINFS_IOC_DMA, ioc_dma, sizeof(struct pinfs_ioc_dma) },
 	{ PINFS_IOC_CANCEL, ioc_cancel, sizeof(struct pinfs_ioc_cancel) },
+	{ PINFS_IOC_TRACE, ioc_trace, sizeof(struct pinfs_ioc_trace) },
 	/* The kernel hands over as much of these as it has, not a long. */
 	{ FS_IOC_GETFLAGS, ioc_getflags, 0 },
 	{ FS_IOC_SETFLAGS, ioc_setflags, sizeof(uint32_t) },

@@ -21,8 +21,15 @@ struct ioc {
 /* Handlers return 0, a negative errno, or that they have answered, or will. */
 #define IOC_ANSWERED 1
 
+/* ioc_is_owner - root, or who mounted it */
+bool ioc_is_owner(const struct ioc *io);
+
 /* ioc_reply - answer with data; returns IOC_ANSWERED */
 int ioc_reply(struct ioc *io, const void *out, size_t size);
+
+/* --- ioctl_trace.c: the event stream -------------------------------------- */
+
+int ioc_trace(struct ioc *io);
 
 /* --- ioctl_flags.c: what lsattr, chattr and xfs_io know ------------------- */
 

@@ -305,4 +305,5 @@ void layouts_drain(struct layouts *ls)
 	while (atomic_load(&ls->live) >= LIVE_ONE)
 		pthread_cond_wait(&ls->drained, &ls->drain_lock);
 	pthread_mutex_unlock(&ls->drain_lock);
+	trace_end(ls->trace);
 }

@@ -22,6 +22,7 @@ struct trace {
 	uint64_t next; /* lock: number of the next event, from 1 */
 	struct pinfs_ioc_event *ring; /* lock; while there are readers */
 	struct list_head waiters; /* lock */
+	bool ended; /* lock */
 };
 
 struct trace *trace_new(struct work_queue *work)
@@ -121,20 +122,32 @@ static uint64_t skip_lost(const struct trace *tr, uint64_t *cursor)
 	return oldest - at;
 }
 
-uint32_t trace_read(struct trace *tr, uint64_t *cursor,
-		    struct pinfs_ioc_event *ev, uint32_t max, uint64_t *lost,
-		    struct trace_waiter *w)
+int trace_read(struct trace *tr, uint64_t *cursor, struct pinfs_ioc_event *ev,
+	       int max, uint64_t *lost, struct trace_waiter *w)
 {
-	uint32_t n = 0;
+	int n = 0;
 
 	pthread_mutex_lock(&tr->lock);
 	*lost = skip_lost(tr, cursor);
 	while (tr->ring && n < max && *cursor < tr->next)
 		ev[n++] = tr->ring[(*cursor)++ % RING_EVENTS];
+	if (n == 0 && tr->ended)
+		n = -ESHUTDOWN;
 	if (n == 0 && w)
 		list_add_tail(&w->node, &tr->waiters);
 	pthread_mutex_unlock(&tr->lock);
 	return n;
+}
+
+void trace_end(struct trace *tr)
+{
+	struct trace_waiter *w, *next;
+
+	pthread_mutex_lock(&tr->lock);
+	tr->ended = true;
+	list_for_each_entry_safe(w, next, &tr->waiters, node)
+		post(tr, w);
+	pthread_mutex_unlock(&tr->lock);
 }
 
 void trace_cancel(struct trace *tr, struct trace_waiter *w)

@@ -24,6 +24,9 @@ void trace_free(struct trace *tr); /* no waiter is left; NULL is fine */
 int trace_open(struct trace *tr, uint64_t *cursor);
 void trace_close(struct trace *tr);
 
+/* trace_end - nothing more will happen: wake all who wait (L15) */
+void trace_end(struct trace *tr);
+
 /* struct trace_waiter - told, on a work queue's thread, when there are events */
 struct trace_waiter {
 	void (*wake)(struct trace_waiter *w);
@@ -36,14 +39,12 @@ struct trace_waiter {
  * @lost: how many there were between *cursor and the first one given
  *
  * Returns how many, 0 if there are none yet: then w, if it is not NULL, has been
- * left waiting, and wake() will be called once, unless trace_cancel() comes
- * first.
+ * left waiting, and wake() will be called once. -ESHUTDOWN: none will come.
  */
-uint32_t trace_read(struct trace *tr, uint64_t *cursor,
-		    struct pinfs_ioc_event *ev, uint32_t max, uint64_t *lost,
-		    struct trace_waiter *w);
+int trace_read(struct trace *tr, uint64_t *cursor, struct pinfs_ioc_event *ev,
+	       int max, uint64_t *lost, struct trace_waiter *w);
 
-/* trace_cancel - wake a waiter now, if it still waits; any thread */
+/* trace_cancel - have wake() called now, if w still waits; any thread */
 void trace_cancel(struct trace *tr, struct trace_waiter *w);
 
 /* trace_on - does anybody read? */

@@ -249,8 +249,9 @@ struct pinfs_ioc_event {
 #define PINFS_TRACE_PER_CALL 160
 
 /*
- * The first call of an open file, with cursor 0, begins the recording, which
- * its release ends. A call returns when there are events; it can be interrupted.
+ * The first call of an open file begins the recording, which its release ends,
+ * and returns at once with the cursor. Others return when there are events; they
+ * can be interrupted, and fail with ESHUTDOWN when the mount has ended.
  * For root and the mount's owner.
  */
 struct pinfs_ioc_trace {

@@ -87,15 +87,19 @@ daemon_log() {
 	echo "$WORK/pinfsd.$e2e_mounts.log"
 }
 
-# await_log PATTERN [LINES] - until the daemon has said that (grep -E) so often
-await_log() {
-	local log got
+# await_line PATTERN FILE [LINES] - until there are so many such lines (grep -E)
+await_line() {
+	local got
 
-	log=$(daemon_log)
 	got=$(timeout 30 \
-		grep -m "${2:-1}" -cE -e "$1" \
-		<(exec tail -n +1 -f "$log")) || true
-	[ "${got:-0}" -ge "${2:-1}" ] || fail "the daemon has not said '$1'"
+		grep -m "${3:-1}" -cE -e "$1" \
+		<(exec tail -n +1 -f "$2")) || true
+	[ "${got:-0}" -ge "${3:-1}" ] || fail "${2##*/} does not say '$1'"
+}
+
+# await_log PATTERN [LINES] - until the daemon has said that so often
+await_log() {
+	await_line "$1" "$(daemon_log)" "${@:2}"
 }
 
 # await_break NAME... - until these operations wait in the daemon

@@ -39,7 +39,7 @@ for program in pinfs mkfs.pinfs fsck.pinfs pinfsd mount.fuse.pinfs; do
 	grep -q "^Usage: $program " "$WORK/.out" ||
 		fail "$program --help: $(cat "$WORK/.out")"
 done
-for command in info map pins breaks stats dma cancel collapse insert dump; do
+for command in info map pins breaks stats trace dma cancel collapse insert dump; do
 	expect pinfs "$command" --help
 	grep -q "^Usage: pinfs $command " "$WORK/.out" ||
 		fail "pinfs $command --help: $(cat "$WORK/.out")"
@@ -49,7 +49,7 @@ done
 
 says 2 'missing command' pinfs
 says 2 'unknown command' pinfs frobnicate
-for command in info map pins breaks stats dma cancel collapse insert dump; do
+for command in info map pins breaks stats trace dma cancel collapse insert dump; do
 	says 2 'missing operand' pinfs "$command"
 	says 2 'unknown.* option' pinfs "$command" --frobnicate
 	says 2 'unknown option' pinfs "$command" -x
@@ -89,7 +89,7 @@ says 1 'cannot be remounted' mount.fuse.pinfs "$POOL" "$MNT" -o remount,ro
 
 echo data >"$WORK/plain"
 mkfifo "$WORK/fifo"
-for command in map pins breaks stats; do
+for command in map pins breaks stats trace; do
 	says 1 'No such file' pinfs "$command" "$WORK/missing"
 	says 1 'pinfs mount' pinfs "$command" "$WORK/plain"
 	says 1 'pinfs mount' pinfs "$command" "$WORK/fifo"

@@ -87,6 +87,7 @@ extern const struct command cmd_map;
 extern const struct command cmd_pins;
 extern const struct command cmd_breaks;
 extern const struct command cmd_stats;
+extern const struct command cmd_trace;
 extern const struct command cmd_dma;
 extern const struct command cmd_cancel;
 extern const struct command cmd_collapse;

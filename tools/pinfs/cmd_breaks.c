@@ -7,16 +7,6 @@
 #define F_NAMES(member, kind, label, names) \
 	FIELD_NAMES(struct pinfs_ioc_break, member, kind, label, names)
 
-static const char *const changes[] = {
-	[PINFS_CHANGE_TRUNCATE] = "truncate",
-	[PINFS_CHANGE_ALLOCATE] = "allocate",
-	[PINFS_CHANGE_PUNCH_HOLE] = "punch-hole",
-	[PINFS_CHANGE_ZERO_RANGE] = "zero-range",
-	[PINFS_CHANGE_COLLAPSE_RANGE] = "collapse-range",
-	[PINFS_CHANGE_INSERT_RANGE] = "insert-range",
-	NULL,
-};
-
 static const char *const states[] = {
 	[PINFS_BREAK_WAITING] = "waiting",
 	[PINFS_BREAK_RUNNING] = "running",
@@ -25,7 +15,7 @@ static const char *const states[] = {
 
 static const struct field fields[] = {
 	F(id, NUMBER, "BREAK"),
-	F_NAMES(change, NAMED, "OPERATION", changes),
+	F_NAMES(change, NAMED, "OPERATION", listing_change),
 	F_NAMES(state, NAMED, "STATE", states),
 	F(offset, NUMBER, "OFFSET"),
 	F(length, BYTES, "LENGTH"),

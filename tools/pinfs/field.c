@@ -34,7 +34,10 @@ uint64_t field_number(const struct field *f, const void *base)
 		return f->little ? le16_to_cpu(u16) : u16.raw;
 	case 4:
 		memcpy(&u32, p, 4);
-		return f->little ? le32_to_cpu(u32) : u32.raw;
+		u32.raw = f->little ? le32_to_cpu(u32) : u32.raw;
+		if (f->kind == FIELD_SIGNED)
+			return (uint64_t)(int64_t)(int32_t)u32.raw;
+		return u32.raw;
 	default:
 		assert(f->size == 8);
 		memcpy(&u64, p, 8);
@@ -259,14 +262,24 @@ int fields_table(const struct field *fields, const void *base, size_t n,
 	return err;
 }
 
-int json_print(json_t *value)
+static int print_value(json_t *value, size_t flags)
 {
 	int err;
 
 	if (!value)
 		return -ENOMEM;
-	err = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	err = json_dumpf(value, stdout, flags | JSON_ENCODE_ANY);
 	putchar('\n');
 	json_decref(value);
 	return err ? -EIO : 0;
+}
+
+int json_print(json_t *value)
+{
+	return print_value(value, JSON_INDENT(2));
+}
+
+int json_print_line(json_t *value)
+{
+	return print_value(value, JSON_COMPACT);
 }

@@ -84,5 +84,6 @@ int fields_table(const struct field *fields, const void *base, size_t n,
 
 /* json_print - on standard output; drops the reference; 0 or -ENOMEM */
 int json_print(json_t *value);
+int json_print_line(json_t *value); /* all of it on one line */
 
 #endif

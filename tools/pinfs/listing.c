@@ -20,6 +20,16 @@ const char *const listing_engine[] = {
 	NULL,
 };
 
+const char *const listing_change[] = {
+	[PINFS_CHANGE_TRUNCATE] = "truncate",
+	[PINFS_CHANGE_ALLOCATE] = "allocate",
+	[PINFS_CHANGE_PUNCH_HOLE] = "punch-hole",
+	[PINFS_CHANGE_ZERO_RANGE] = "zero-range",
+	[PINFS_CHANGE_COLLAPSE_RANGE] = "collapse-range",
+	[PINFS_CHANGE_INSERT_RANGE] = "insert-range",
+	NULL,
+};
+
 static int list_json(const struct ioc_list *list, const struct field *fields,
 		     size_t item_size)
 {

@@ -9,6 +9,7 @@
 
 extern const char *const listing_direction[];
 extern const char *const listing_engine[];
+extern const char *const listing_change[];
 
 /*
  * listing_run - open the operand, fetch the list, print it

@@ -11,8 +11,9 @@
 #include "common/tool.h"
 
 static const struct command *const commands[] = {
-	&cmd_info, &cmd_map,	&cmd_pins,     &cmd_breaks, &cmd_stats,
-	&cmd_dma,  &cmd_cancel, &cmd_collapse, &cmd_insert, &cmd_dump,
+	&cmd_info,     &cmd_map,    &cmd_pins, &cmd_breaks,
+	&cmd_stats,    &cmd_trace,  &cmd_dma,  &cmd_cancel,
+	&cmd_collapse, &cmd_insert, &cmd_dump,
 };
 
 static void help(void)
