@@ -73,6 +73,7 @@ static uint64_t make(struct volume *vol, struct inode *dir, const char *name,
 		.nlink = S_ISDIR(mode) ? 2 : 1,
 		.parent = S_ISDIR(mode) ? dir->ino : 0,
 	};
+	unsigned int guard = journal_enter(vol->journal);
 	struct tx *tx = tx_begin(vol->journal);
 	struct pinfs_inode *di;
 	struct inode *ip;
@@ -94,12 +95,14 @@ static uint64_t make(struct volume *vol, struct inode *dir, const char *name,
 	ino = ip->ino;
 	pthread_rwlock_unlock(&ip->lock);
 	pthread_rwlock_unlock(&dir->lock);
+	journal_leave(vol->journal, guard);
 	inode_put(ip);
 	return ino;
 }
 
 static void unlink_name(struct volume *vol, struct inode *dir, const char *name)
 {
+	unsigned int guard = journal_enter(vol->journal);
 	struct dir_entry e;
 	struct inode *ip;
 	struct tx *tx;
@@ -116,6 +119,7 @@ static void unlink_name(struct volume *vol, struct inode *dir, const char *name)
 	ip->unlinked = true;
 	pthread_rwlock_unlock(&ip->lock);
 	pthread_rwlock_unlock(&dir->lock);
+	journal_leave(vol->journal, guard);
 	inode_put(ip);
 }
 
@@ -125,12 +129,13 @@ static void fragment(struct volume *vol, uint64_t ino)
 	struct space_run run;
 	struct extent e;
 	struct inode *ip;
+	unsigned int guard, i;
 	struct tx *tx;
-	unsigned int i;
 
 	ck_assert_int_eq(inode_get(vol, ino, INODE_ANY_GEN, &ip), 0);
 	pthread_rwlock_wrlock(&ip->lock);
 	for (i = 0; i < EXTENTS; i++) {
+		guard = journal_enter(vol->journal);
 		tx = tx_begin(vol->journal);
 		ck_assert_int_eq(space_alloc(vol->space, tx, 0, 1, 0, &run), 0);
 		e = (struct extent){
@@ -141,6 +146,7 @@ static void fragment(struct volume *vol, uint64_t ino)
 		};
 		ck_assert_int_eq(extent_add(ip, tx, &e), 0);
 		ck_assert_int_eq(tx_commit(tx), 0);
+		journal_leave(vol->journal, guard);
 	}
 	pthread_rwlock_unlock(&ip->lock);
 	inode_put(ip);
