@@ -13,8 +13,8 @@ cd "$(dirname "$0")"
 presets=(release asan tsan)
 jobs=$(nproc)
 # Unit tests of what threads share.
-threads='base|journal|journal_recover|space|fs_threads|transfer_waits'
-threads+='|layout|layout_pins|layout_time|dma_time'
+threads='base|pool|journal|journal_recover|space|inode|change|fs_threads'
+threads+='|transfer_waits|layout|layout_pins|layout_time|dma_time'
 passed=0
 failed=0
 skipped=0

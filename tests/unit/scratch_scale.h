@@ -14,6 +14,13 @@
 #define SCRATCH_IS_SLOW 0
 #endif
 
+/* What ThreadSanitizer leaves of the address space is too small for some. */
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define SCRATCH_HAS_TSAN 1
+#else
+#define SCRATCH_HAS_TSAN 0
+#endif
+
 /* scratch_scale - n, or a share of it that the test still makes sense with */
 #define scratch_scale(n, slow) (SCRATCH_IS_SLOW ? (slow) : (n))
 

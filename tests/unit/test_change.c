@@ -149,7 +149,7 @@ START_TEST(random_changes)
 {
 	plant(MANY);
 	seed = (uint64_t)_i;
-	for (unsigned int i = 0; i < 200; i++) {
+	for (unsigned int i = 0; i < scratch_scale(200u, 100u); i++) {
 		struct inode_change ch = some_change();
 
 		model_change(&ch);
@@ -476,7 +476,7 @@ static bool check_outcome(const struct scratch_cell *before)
 /* next_cut - every store at first, then some of them */
 static long next_cut(long stores)
 {
-	long step = 1 + stores / scratch_scale(8, 3);
+	long step = 1 + stores / scratch_scale(8, 2);
 
 	return stores + step + (long)below((uint64_t)step);
 }
@@ -537,7 +537,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_checked_fixture(tc, set_up, tear_down);
-	tcase_add_loop_test(tc, random_changes, 0, scratch_scale(6, 3));
+	tcase_add_loop_test(tc, random_changes, 0, scratch_scale(6, 2));
 	tcase_add_test(tc, changes_size_and_mode);
 	tcase_add_test(tc, insert_keeps_the_end);
 	tcase_add_loop_test(tc, impossible_intent, 0, 5);

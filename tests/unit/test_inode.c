@@ -458,7 +458,7 @@ static int unlink_big(void *arg, long stores)
 
 START_TEST(cut_off)
 {
-	long step = scratch_scale(1, 3), gone = 0, there = 0;
+	long step = scratch_scale(1, 9), gone = 0, there = 0;
 	bool over = false;
 	struct inode *ip;
 	struct tx *tx;
