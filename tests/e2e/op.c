@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/falloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -250,6 +251,61 @@ static int op_munmap_punch(struct job *j)
 	return op_punch(j);
 }
 
+/* --- long-term pins -------------------------------------------------------------- */
+
+/* begin_longterm - register memory as a fixed buffer, which pins it for long */
+static int begin_longterm(struct io_uring *ring, char *map, size_t size)
+{
+	const struct iovec iov = { map, size };
+	int err = io_uring_queue_init(1, ring, 0);
+
+	if (err)
+		return err;
+	err = io_uring_register_buffers(ring, &iov, 1);
+	if (err)
+		io_uring_queue_exit(ring);
+	return err;
+}
+
+static int op_uring(struct job *j)
+{
+	struct io_uring ring;
+	int err = io_uring_queue_init(1, &ring, 0);
+
+	(void)j;
+	if (!err)
+		io_uring_queue_exit(&ring);
+	return err;
+}
+
+static int op_register(struct job *j)
+{
+	struct io_uring ring;
+	int err = begin_longterm(&ring, j->map, j->size);
+
+	if (!err)
+		io_uring_queue_exit(&ring);
+	return err;
+}
+
+/* With pins on pages of the process's own, that were the file's. */
+static int op_register_private_ftruncate(struct job *j)
+{
+	char *map = mmap(NULL, j->size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+			 j->fd, 0);
+	struct io_uring ring;
+	int err;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	err = begin_longterm(&ring, map, j->size);
+	if (err)
+		return err;
+	err = op_ftruncate(j);
+	io_uring_queue_exit(&ring);
+	return err;
+}
+
 /* --- the table ------------------------------------------------------------------ */
 
 enum { OPEN = 1, MAP = 2, DIRTY = 4 };
@@ -290,6 +346,10 @@ static const struct op {
 	{ "rename", 1, 0, op_rename },
 	{ "unlink", 0, 0, op_unlink },
 	{ "unlink-close", 0, OPEN, op_unlink_close },
+	{ "register", 0, OPEN | MAP, op_register },
+	{ "register-private-ftruncate", 1, OPEN | MAP,
+	  op_register_private_ftruncate },
+	{ "uring", 0, 0, op_uring },
 };
 
 static void on_signal(int sig)
