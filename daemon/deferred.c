@@ -114,6 +114,11 @@ static unsigned int set_of(int to_set)
 	for (i = 0; i < ARRAY_SIZE(set_flags); i++)
 		if (to_set & set_flags[i].fuse)
 			set |= set_flags[i].fs;
+	/* "Now" comes with the flag of a given time, which it is not. */
+	if (set & FS_SET_ATIME_NOW)
+		set &= ~FS_SET_ATIME;
+	if (set & FS_SET_MTIME_NOW)
+		set &= ~FS_SET_MTIME;
 	return set;
 }
 

@@ -350,6 +350,10 @@ flags() {
 	expect_error 'not permitted' rm -f "$MNT/immutable"
 	expect_error 'not permitted' truncate -s 0 "$MNT/append-only"
 	echo line >>"$MNT/append-only"
+	# As on the kernel's file systems: the time of now, but no other.
+	expect touch "$MNT/append-only"
+	expect_error 'not permitted' touch -d 2020-01-01 "$MNT/append-only"
+	expect_error 'not permitted' touch "$MNT/immutable"
 	expect_error 'not supported|Invalid' chattr +c "$f"
 	expect_error 'not permitted' as_other chattr +d "$f"
 }
