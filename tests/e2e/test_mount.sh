@@ -6,6 +6,7 @@
 # in /sbin are the test's; the machine's stay as they are.
 # e2e: asan timeout=90
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/scene.sh"
 
 need_root
 need unshare setpriv jq
@@ -198,6 +199,23 @@ terminated() {
 	umount_pool
 }
 
+# The first SIGTERM waits for DMA, the second cancels it.
+terminated_twice() {
+	local pid
+
+	mount_pool
+	pid=$(daemon_pid)
+	: >"$MNT/twice"
+	expect pinfs dma --detach --length 64K --latency 10m from-device \
+		/dev/zero "$MNT/twice"
+	kill -TERM "$pid"
+	await_log 'stays in use until 1 DMA'
+	! await 0 exit "$pid" 2>/dev/null || fail "ended under the DMA"
+	kill -TERM "$pid"
+	wait_daemon
+	fsck_clean
+}
+
 # What a returned operation did survives the daemon's death, synced or not.
 killed() {
 	local i
@@ -281,5 +299,6 @@ busy
 unprivileged
 read_only
 terminated
+terminated_twice
 killed
 killed_while_busy
