@@ -8,13 +8,14 @@
 # usage: install-deps.sh [--build-only]
 set -eu
 
+# The unit tests are part of the build, so their framework is needed for it.
 build_packages=(
-	cmake gcc libc6-dev ninja-build pkg-config
+	check cmake gcc libc6-dev ninja-build pkg-config
 	fuse3 libaio-dev libblkid-dev libfuse3-dev libjansson-dev libpmem-dev
 	liburing-dev libxxhash-dev uuid-dev
 )
 test_packages=(
-	acl attr bzip2 check diffutils e2fsprogs fio git jq make sqlite3
+	acl attr bzip2 diffutils e2fsprogs fio git jq make sqlite3
 	util-linux xfsprogs xz-utils
 )
 # Not installed, but kept here for the test that builds it.
