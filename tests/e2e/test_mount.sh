@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # How a pool is mounted and unmounted: mount(8), fstab, fusermount3, by root and
 # by others, read-only; and what is there after SIGTERM and SIGKILL (S2, S3,
-# L15).  It has its own view of the mounts, in which /etc/fstab and the helper
+# L15).  It has its own view of the mounts, in which /etc/fstab and the programs
 # in /sbin are the test's; the machine's stay as they are.
 # e2e: asan timeout=90
 . "$(dirname "$0")/lib.sh"
@@ -18,19 +18,24 @@ if [ -z "${E2E_NAMESPACE:-}" ]; then
 		bash "$0" "$@"
 fi
 
-helper=$(command -v mount.fuse.pinfs)
 as_nobody() {
 	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 }
 
-# The directory that mount(8) looks in, with our helper added.
-install_helper() {
-	mkdir "$WORK/sbin"
-	ln -s "$helper" "$WORK/sbin/mount.fuse.pinfs"
+# The directory that mount(8) looks in, with our programs added.  Copies of
+# them: others may have no way to the binary directory, as in root's home.
+install_programs() {
+	local name
+
+	mkdir -m 755 "$WORK/sbin"
+	for name in pinfs mkfs.pinfs fsck.pinfs mount.fuse.pinfs pinfsd; do
+		expect install -m 755 "$(command -v "$name")" "$WORK/sbin"
+	done
 	expect mount -t overlay -o "ro,lowerdir=$WORK/sbin:/usr/sbin" \
 		overlay /usr/sbin
-	[ /sbin/mount.fuse.pinfs -ef "$helper" ] ||
+	[ /sbin/mount.fuse.pinfs -ef /usr/sbin/mount.fuse.pinfs ] ||
 		skip "/sbin is not /usr/sbin here"
+	PATH=/usr/sbin:$PATH
 }
 
 # Some machines keep /dev/fuse to root; here everybody may open it, as usual.
@@ -291,7 +296,7 @@ killed_while_busy() {
 
 mkdir "$MNT" "$WORK/second"
 pool_new 64M
-install_helper
+install_programs
 open_dev_fuse
 by_mount
 by_fstab
