@@ -52,10 +52,11 @@ static void fail_deferred(struct work *w)
 /* has_blocks - are some of [first, last] the range's? a claim has all of them */
 static bool has_blocks(const struct pin_range *r, uint64_t first, uint64_t last)
 {
-	size_t low = 0, high = r->nruns;
+	size_t low = 0, high;
 
-	if (!r->pinned)
+	if (!r->pinned) /* run[] is still being made */
 		return r->first <= last && r->first + r->count > first;
+	high = r->nruns;
 	while (low < high) { /* the first run that does not end before */
 		size_t mid = low + (high - low) / 2;
 

@@ -176,7 +176,12 @@ static bool is_admitted(struct hold *h)
 	return admitted;
 }
 
-/* publish - the range's pins are the set's; listings show it from here on */
+/*
+ * publish - the range's pins are the set's; listings show it from here on
+ *
+ * Of a claim, what it left out is no obstacle any more: a break that waited for
+ * nothing else may run now (L8).
+ */
 static void publish(struct hold *h, struct pin_range *r)
 {
 	pthread_mutex_lock(&h->layout->lock);
@@ -186,6 +191,8 @@ static void publish(struct hold *h, struct pin_range *r)
 		h->ranges = r;
 	}
 	trace_range(h, r);
+	if (h->set->ls->opt.scope_range)
+		layout_advance(h->layout);
 	pthread_mutex_unlock(&h->layout->lock);
 }
 
