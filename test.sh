@@ -14,7 +14,8 @@ presets=(release asan tsan)
 jobs=$(nproc)
 # Unit tests of what threads share.
 threads='base|pool|journal|journal_recover|space|inode|change|fs_threads'
-threads+='|transfer_waits|layout|layout_pins|layout_time|dma_time'
+threads+='|transfer_waits|layout|layout_pins|layout_time|layout_range'
+threads+='|layout_range_stress|trace|dma_time'
 passed=0
 failed=0
 skipped=0

@@ -5,6 +5,7 @@
  */
 #include "range_rig.h"
 
+#include "base/log.h"
 #include "base/util.h"
 
 /* --- L3: the blocks that it unmaps or moves, and no others ------------------- */
@@ -363,6 +364,7 @@ START_TEST(timeout_makes_way)
 	struct pin_set *set;
 	struct rig r;
 
+	log_set_level(LOG_LEVEL_ERROR);
 	rig_setup(&r, &opt);
 	set = range_hold(&r, r.ip[0], 0, 4);
 	ck_assert(!range_break(&r, &b, r.ip[0], 3, 5));
