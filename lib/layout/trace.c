@@ -20,6 +20,7 @@ struct trace {
 	atomic_uint readers; /* changed with the lock held */
 	pthread_mutex_t lock;
 	uint64_t next; /* lock: number of the next event, from 1 */
+	uint64_t begun; /* lock: number of the first that the ring was given */
 	struct pinfs_ioc_event *ring; /* lock; while there are readers */
 	struct list_head waiters; /* lock */
 	bool ended; /* lock */
@@ -52,8 +53,10 @@ int trace_open(struct trace *tr, uint64_t *cursor)
 	int err = 0;
 
 	pthread_mutex_lock(&tr->lock);
-	if (!tr->ring)
+	if (!tr->ring) {
 		tr->ring = malloc(RING_EVENTS * sizeof(tr->ring[0]));
+		tr->begun = tr->next;
+	}
 	if (tr->ring)
 		atomic_fetch_add(&tr->readers, 1);
 	else
@@ -111,9 +114,11 @@ void trace_tell(struct trace *tr, struct pinfs_ioc_event *ev)
 /* skip_lost - move to the oldest event that is still there */
 static uint64_t skip_lost(const struct trace *tr, uint64_t *cursor)
 {
-	uint64_t oldest = tr->next > RING_EVENTS ? tr->next - RING_EVENTS : 1;
+	uint64_t oldest = tr->begun;
 	uint64_t at = *cursor;
 
+	if (tr->next - oldest > RING_EVENTS)
+		oldest = tr->next - RING_EVENTS;
 	if (at > tr->next)
 		*cursor = tr->next; /* nonsense: from now on */
 	if (at >= oldest)
