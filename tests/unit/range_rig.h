@@ -6,10 +6,10 @@
 #include "layout_rig.h"
 
 /* As ck_assert(), which costs a system call also when all is well. */
-#define must(cond)                                   \
-	do {                                         \
-		if (!(cond))                         \
-			ck_abort_msg("not: " #cond); \
+#define must(cond)                                      \
+	do {                                            \
+		if (!(cond))                            \
+			ck_abort_msg("not: %s", #cond); \
 	} while (0)
 
 void range_setup(struct rig *r);

@@ -9,10 +9,10 @@
 #include "base/util.h"
 
 /* As ck_assert(), which costs a system call also when all is well. */
-#define must(cond)                                   \
-	do {                                         \
-		if (!(cond))                         \
-			ck_abort_msg("not: " #cond); \
+#define must(cond)                                      \
+	do {                                            \
+		if (!(cond))                            \
+			ck_abort_msg("not: %s", #cond); \
 	} while (0)
 
 static uint64_t rnd(void)
