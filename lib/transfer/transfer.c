@@ -2,12 +2,12 @@
 #include "transfer/transfer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "dma/dma.h"
+#include "transfer/pinning.h"
 
 #define DEFAULT_DEPTH 8u
 #define DEFAULT_CHUNK (1u << 20)
@@ -27,7 +27,7 @@ static const _Alignas(PINFS_BLOCK_SIZE) uint8_t zeroes[64 * 1024];
 struct transfer {
 	struct fs *fs;
 	struct inode *ip;
-	struct pin_set *set;
+	struct pinning *pinning;
 	struct dma_job *job;
 	struct transfer_events events;
 	enum pinfs_direction direction;
@@ -36,13 +36,12 @@ struct transfer {
 	uint64_t device_offset;
 	bool until_end; /* of the device */
 	uint64_t done; /* transfer_run()'s thread only */
-
-	pthread_mutex_t lock;
-	pthread_cond_t changed; /* lock: granted or cancelled */
-	bool granted; /* lock */
-	bool cancelled; /* lock */
-	struct admission admission;
 };
+
+static struct pin_set *set_of(const struct transfer *t)
+{
+	return pinning_set(t->pinning);
+}
 
 /* --- setting up ---------------------------------------------------------- */
 
@@ -51,9 +50,18 @@ static void on_progress(void *arg, uint64_t done)
 {
 	struct transfer *t = arg;
 
-	pin_set_progress(t->set, done);
+	pin_set_progress(set_of(t), done);
 	if (t->events.progress)
-		t->events.progress(t->events.arg, pin_set_id(t->set), done);
+		t->events.progress(t->events.arg, pin_set_id(set_of(t)), done);
+}
+
+/* on_waiting - behind the breaks that came first */
+static void on_waiting(void *arg)
+{
+	struct transfer *t = arg;
+
+	if (t->events.waiting)
+		t->events.waiting(t->events.arg, transfer_id(t));
 }
 
 /* cancel_set - pin_set_cancel() calls it, for whoever asks */
@@ -88,19 +96,21 @@ static int open_job(struct transfer *t, const struct pinfs_dma_start *start,
 static int begin_set(struct transfer *t, const struct pinfs_dma_start *start,
 		     const struct layout_owner *owner)
 {
-	struct pin_options opt = {
-		.owner = *owner,
-		.direction = t->direction,
-		.engine = start->engine,
-		.cancel = cancel_set,
-		.cancel_arg = t,
+	struct pinning_options opt = {
+		.set = { .owner = *owner,
+			 .direction = t->direction,
+			 .engine = start->engine,
+			 .cancel = cancel_set,
+			 .cancel_arg = t },
+		.waiting = on_waiting,
+		.arg = t,
 	};
 
 	if (start->flags & PINFS_DMA_NOWAIT)
-		opt.flags |= PIN_NOWAIT;
+		opt.set.flags |= PIN_NOWAIT;
 	if (start->flags & PINFS_DMA_LONGTERM)
-		opt.flags |= PIN_LONGTERM;
-	return pin_set_begin(fs_layouts(t->fs), &opt, &t->set);
+		opt.set.flags |= PIN_LONGTERM;
+	return pinning_begin(t->fs, &opt, &t->pinning);
 }
 
 static int check_range(struct transfer *t)
@@ -143,8 +153,6 @@ int transfer_new(struct fs *fs, struct inode *ip,
 	t->length = start->length;
 	t->device_offset = start->device_offset;
 	t->until_end = start->flags & PINFS_DMA_ALL;
-	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->changed, NULL);
 	err = check_range(t);
 	if (!err)
 		err = open_job(t, start, device);
@@ -158,15 +166,13 @@ int transfer_new(struct fs *fs, struct inode *ip,
 
 err_transfer:
 	dma_close(t->job);
-	pthread_cond_destroy(&t->changed);
-	pthread_mutex_destroy(&t->lock);
 	free(t);
 	return err;
 }
 
 uint64_t transfer_id(const struct transfer *t)
 {
-	return pin_set_id(t->set);
+	return pin_set_id(set_of(t));
 }
 
 void transfer_free(struct transfer *t)
@@ -174,103 +180,17 @@ void transfer_free(struct transfer *t)
 	if (!t)
 		return;
 	/* The set last: who waits for its end closes the file system (L15). */
-	pin_set_no_cancel(t->set);
+	pin_set_no_cancel(set_of(t));
 	dma_close(t->job);
 	inode_put(t->ip);
-	pin_set_free(t->set);
-	pthread_cond_destroy(&t->changed);
-	pthread_mutex_destroy(&t->lock);
+	pinning_end(t->pinning);
 	free(t);
 }
 
 void transfer_cancel(struct transfer *t)
 {
-	pthread_mutex_lock(&t->lock);
-	t->cancelled = true;
-	pthread_cond_signal(&t->changed);
-	pthread_mutex_unlock(&t->lock);
+	pinning_stop(t->pinning, -ECANCELED);
 	dma_cancel(t->job);
-}
-
-/* --- admission ----------------------------------------------------------- */
-
-static void on_granted(struct admission *a)
-{
-	struct transfer *t = container_of(a, struct transfer, admission);
-
-	pthread_mutex_lock(&t->lock);
-	t->granted = true;
-	pthread_cond_signal(&t->changed);
-	pthread_mutex_unlock(&t->lock);
-}
-
-/* wait_granted - behind the breaks that came first, or until cancelled */
-static int wait_granted(struct transfer *t)
-{
-	bool cancelled;
-
-	if (t->events.waiting)
-		t->events.waiting(t->events.arg, pin_set_id(t->set));
-	pthread_mutex_lock(&t->lock);
-	while (!t->granted && !t->cancelled)
-		pthread_cond_wait(&t->changed, &t->lock);
-	cancelled = !t->granted;
-	pthread_mutex_unlock(&t->lock);
-	if (!cancelled)
-		return 0;
-	if (layout_admit_cancel(&t->admission))
-		return -ECANCELED;
-	/* It is on its way: admission must not go before it has come. */
-	pthread_mutex_lock(&t->lock);
-	while (!t->granted)
-		pthread_cond_wait(&t->changed, &t->lock);
-	pthread_mutex_unlock(&t->lock);
-	return -ECANCELED;
-}
-
-static bool is_cancelled(struct transfer *t)
-{
-	bool cancelled;
-
-	pthread_mutex_lock(&t->lock);
-	cancelled = t->cancelled;
-	pthread_mutex_unlock(&t->lock);
-	return cancelled;
-}
-
-/* admit - have the blocks of [off, off + len) stay where they are */
-static int admit(struct transfer *t, uint64_t off, uint64_t len)
-{
-	uint64_t first = off >> PINFS_BLOCK_SHIFT;
-	uint64_t end = div_round_up(off + len, PINFS_BLOCK_SIZE);
-	int err;
-
-	if (is_cancelled(t))
-		return -ECANCELED;
-	t->admission.granted = on_granted;
-	t->granted = false; /* nobody else looks before layout_admit() */
-	err = layout_admit(t->set, t->ip, first, end - first, &t->admission);
-	return err == -EINPROGRESS ? wait_granted(t) : err;
-}
-
-/*
- * write_back - C1: what was written before is in the blocks, and the kernel's
- *              pages are gone
- *
- * Before admission: to write dirty pages back the kernel may have to wait for a
- * truncate, which must not have to wait for us.
- */
-static int write_back(struct transfer *t)
-{
-	int err = pin_set_announce(t->set, t->ip);
-
-	if (!err && is_cancelled(t))
-		err = -ECANCELED;
-	if (!err && layout_refuses(t->set, t->ip))
-		err = -EAGAIN;
-	if (!err)
-		fs_invalidate(t->fs, t->ip, 0, 0);
-	return err;
 }
 
 /* --- segments ------------------------------------------------------------ */
@@ -344,7 +264,7 @@ static int build_segments(struct transfer *t, const struct pinned_run *run,
  */
 static int prepare(struct transfer *t, uint64_t off, uint64_t len)
 {
-	int err = admit(t, off, len);
+	int err = pinning_admit(t->pinning, t->ip, off, len);
 
 	if (!err && !t->until_end)
 		err = check_range(t);
@@ -366,14 +286,14 @@ static int move(struct transfer *t, uint64_t off, uint64_t len, uint64_t *moved)
 	*moved = 0;
 	err = prepare(t, off, len);
 	if (!err)
-		err = layout_pin(t->set, t->ip, first, last - first, &runs,
+		err = layout_pin(set_of(t), t->ip, first, last - first, &runs,
 				 &nruns);
 	if (!err)
 		err = build_segments(t, runs, nruns, off, off + len, &s);
 	if (err)
 		goto out_free;
 	if (t->done == 0 && t->events.started)
-		t->events.started(t->events.arg, pin_set_id(t->set));
+		t->events.started(t->events.arg, pin_set_id(set_of(t)));
 	err = dma_run(t->job, s.seg, s.count, t->device_offset + t->done,
 		      moved);
 	if (t->direction == PINFS_FROM_DEVICE) {
@@ -427,7 +347,7 @@ static int move_until_end(struct transfer *t)
 			return 0;
 		err = move_window(t, &len, &moved);
 		t->done += moved;
-		pin_set_progress(t->set, t->done);
+		pin_set_progress(set_of(t), t->done);
 	} while (!err && moved == len);
 	return err;
 }
@@ -439,13 +359,13 @@ static int move_all(struct transfer *t)
 	if (t->until_end)
 		return move_until_end(t);
 	err = move(t, t->offset, t->length, &t->done);
-	pin_set_progress(t->set, t->done);
+	pin_set_progress(set_of(t), t->done);
 	return err;
 }
 
 int transfer_run(struct transfer *t, uint64_t *done)
 {
-	int err = write_back(t);
+	int err = pinning_write_back(t->pinning, t->ip, 0);
 
 	if (!err)
 		err = move_all(t);
@@ -455,7 +375,7 @@ int transfer_run(struct transfer *t, uint64_t *done)
 	 * pages may have to wait for that very break; the set counts as ended,
 	 * and its owner hears of it, when that is over (C2).
 	 */
-	pin_set_unpin(t->set);
+	pin_set_unpin(set_of(t));
 	if (t->direction == PINFS_FROM_DEVICE && t->done > 0)
 		fs_invalidate(t->fs, t->ip, t->offset, t->done);
 	fs_dma_account(t->fs, t->direction, t->done, err);
