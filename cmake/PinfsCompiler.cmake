@@ -26,7 +26,8 @@ target_compile_definitions(pinfs_compiler INTERFACE
 	_GNU_SOURCE
 	_FILE_OFFSET_BITS=64
 	PINFS_RELEASE="${PROJECT_VERSION}"
-	$<$<NOT:$<CONFIG:Release>>:PINFS_DEBUG=1>)
+	$<$<NOT:$<CONFIG:Release>>:PINFS_DEBUG=1>
+	$<$<BOOL:${PINFS_OMISSIONS}>:PINFS_OMISSIONS=1>)
 target_compile_options(pinfs_compiler INTERFACE
 	-Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
 	-Wmissing-prototypes -Wvla

@@ -106,6 +106,12 @@ bool layouts_scope_is_range(const struct layouts *ls);
 /* layouts_trace - the event stream */
 struct trace *layouts_trace(struct layouts *ls);
 
+/*
+ * layouts_omit_l11 - are a client's pins to end when a descriptor is closed,
+ *                    whatever else keeps the file open? Only in tests (omit.h)
+ */
+bool layouts_omit_l11(const struct layouts *ls);
+
 /* layouts_work - the queue of the threads that run what was deferred */
 struct work_queue *layouts_work(struct layouts *ls);
 
@@ -203,6 +209,15 @@ struct pinned_run {
  */
 int layout_pin(struct pin_set *set, struct inode *ip, uint64_t first,
 	       uint64_t count, const struct pinned_run **runs, size_t *nruns);
+
+/*
+ * layout_retract - nothing was pinned of the range that layout_admit() let in
+ *
+ * Breaks need not wait for it any more, and of a file of which the set has
+ * pinned nothing else, for the set. Also after layout_admit() has failed.
+ */
+void layout_retract(struct pin_set *set, struct inode *ip, uint64_t first,
+		    uint64_t count);
 
 /*
  * pin_set_unpin - end all pins, leave all files: the idle event (L8)

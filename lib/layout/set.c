@@ -161,6 +161,56 @@ static void hold_free(struct hold *h)
 		free(h);
 }
 
+/* drop_range - the unpinned one, if there is such; layout.lock is held */
+static struct pin_range *drop_range(struct hold *h, uint64_t first,
+				    uint64_t count)
+{
+	struct pin_range **at = &h->ranges, *r;
+
+	while (*at && ((*at)->pinned || (*at)->first != first ||
+		       (*at)->count != count))
+		at = &(*at)->next;
+	r = *at;
+	if (r) {
+		*at = r->next;
+		itree_remove(&h->layout->claims, &r->in_claims);
+	}
+	return r;
+}
+
+static void unlink_hold(struct hold *h)
+{
+	struct hold **at = &h->set->holds;
+
+	while (*at != h)
+		at = &(*at)->next;
+	*at = h->next;
+}
+
+void layout_retract(struct pin_set *set, struct inode *ip, uint64_t first,
+		    uint64_t count)
+{
+	struct hold *h = hold_find(set, ip);
+	struct pin_range *r = NULL;
+
+	if (!h)
+		return;
+	if (set->ls->opt.scope_range) {
+		pthread_mutex_lock(&h->layout->lock);
+		r = drop_range(h, first, count);
+		if (r)
+			layout_advance(h->layout);
+		pthread_mutex_unlock(&h->layout->lock);
+	}
+	if (r)
+		range_free(set, r);
+	if (h->ranges)
+		return;
+	leave(h);
+	unlink_hold(h);
+	hold_free(h);
+}
+
 void pin_set_unpin(struct pin_set *set)
 {
 	struct hold *h, *next;

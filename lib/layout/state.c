@@ -162,6 +162,12 @@ bool layouts_scope_is_range(const struct layouts *ls)
 	return ls->opt.scope_range;
 }
 
+bool layouts_omit_l11(const struct layouts *ls)
+{
+	(void)ls; /* in builds without omissions */
+	return OMIT(ls, l11);
+}
+
 struct layout_owner layout_owner_of(uint32_t pid, uint32_t uid)
 {
 	struct layout_owner o = { .pid = pid, .uid = uid };
