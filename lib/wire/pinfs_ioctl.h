@@ -268,6 +268,74 @@ struct pinfs_ioc_cancel {
 	uint64_t id; /* of the pin set; root, the mount's owner or its owner */
 };
 
+/* --- a client's own pin set ---------------------------------------------------- */
+
+/*
+ * The client does the I/O itself, on memory of the pool that it has mapped with
+ * its own rights; what is here pins the blocks for it.  libpinfs (pinfs.h) is
+ * the convenient way.
+ *
+ * The set belongs to the open file description that it began on: it ends with
+ * PINFS_IOC_PIN_END, or when that description is released, which the I/O must
+ * not outlive (L11): so the client registers the descriptor with its ring.
+ * All but the first take the set's id and key, on any descriptor of the mount;
+ * -ENOENT: there is no such set, -EACCES: it is not of that key, -EBUSY: some
+ * other call about it has not returned yet.
+ */
+
+#define PINFS_PIN_NOWAIT 1u /* EAGAIN rather than waiting behind a break */
+#define PINFS_PIN_LONGTERM 2u /* refused with EOPNOTSUPP (L13) */
+
+struct pinfs_ioc_pin_begin {
+	uint32_t direction; /* enum pinfs_direction */
+	uint32_t flags; /* PINFS_PIN_* */
+	uint64_t id; /* out; 0 */
+	uint64_t key; /* out; 0 */
+	uint64_t reserved[2];
+};
+
+#define PINFS_PINNED_PER_CALL 256
+
+/* Bytes of a range that lie side by side in the pool. */
+struct pinfs_ioc_pinned {
+	uint64_t logical; /* in the file */
+	uint64_t physical; /* from the pool's start */
+	uint64_t length;
+};
+
+/*
+ * PIN_EXTEND pins [offset, offset + length) of the descriptor's file, which
+ * must be open for what the set does: all or nothing.  It may wait, and be
+ * interrupted (EINTR).  PIN_EXTENTS goes on from cursor, 0: from the set's
+ * first; of a set that goes to a device, holes are left out.
+ */
+struct pinfs_ioc_pin_extend {
+	uint64_t id;
+	uint64_t key;
+	uint64_t offset; /* EXTENTS: 0 */
+	uint64_t length; /* EXTENTS: 0 */
+	uint64_t cursor; /* EXTEND: 0; out: of the extent after the last here */
+	uint32_t count; /* out */
+	uint32_t more; /* out: there are more than fit here */
+	uint64_t reserved[2];
+	struct pinfs_ioc_pinned extent[PINFS_PINNED_PER_CALL]; /* out */
+};
+
+#define PINFS_PIN_END_ALL UINT64_MAX
+
+/* The I/O is over.  EINTR: the pins have ended, but cached pages have not gone. */
+struct pinfs_ioc_pin_end {
+	uint64_t id;
+	uint64_t key;
+	/*
+	 * From a device: the offset, in the files, behind the last byte that
+	 * has arrived, or PINFS_PIN_END_ALL.  Bytes behind the end of file that
+	 * have not read as zeroes.
+	 */
+	uint64_t end;
+	uint64_t reserved[2];
+};
+
 #define PINFS_IOC_INFO _IOR(PINFS_IOC_TYPE, 1, struct pinfs_ioc_info)
 #define PINFS_IOC_MAP _IOWR(PINFS_IOC_TYPE, 2, struct pinfs_ioc_map)
 #define PINFS_IOC_PINS _IOWR(PINFS_IOC_TYPE, 3, struct pinfs_ioc_pins)
@@ -278,7 +346,16 @@ struct pinfs_ioc_cancel {
 #define PINFS_IOC_DMA _IOWR(PINFS_IOC_TYPE, 8, struct pinfs_ioc_dma)
 #define PINFS_IOC_CANCEL _IOW(PINFS_IOC_TYPE, 9, struct pinfs_ioc_cancel)
 #define PINFS_IOC_TRACE _IOWR(PINFS_IOC_TYPE, 10, struct pinfs_ioc_trace)
+#define PINFS_IOC_PIN_BEGIN \
+	_IOWR(PINFS_IOC_TYPE, 11, struct pinfs_ioc_pin_begin)
+#define PINFS_IOC_PIN_EXTEND \
+	_IOWR(PINFS_IOC_TYPE, 12, struct pinfs_ioc_pin_extend)
+#define PINFS_IOC_PIN_EXTENTS \
+	_IOWR(PINFS_IOC_TYPE, 13, struct pinfs_ioc_pin_extend)
+#define PINFS_IOC_PIN_END _IOW(PINFS_IOC_TYPE, 14, struct pinfs_ioc_pin_end)
 
+_Static_assert(sizeof(struct pinfs_ioc_pin_extend) < 16384,
+	       "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_trace) < 16384, "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_map) < 16384, "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_pins) < 16384, "FUSE ioctl limit");
