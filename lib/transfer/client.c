@@ -65,6 +65,8 @@ int client_new(struct fs *fs, const struct client_options *opt,
 			 .flags = opt->flags,
 			 .cancel = cancel_set,
 			 .cancel_arg = c },
+		.waiting = opt->waiting,
+		.arg = opt->arg,
 		.spawn = opt->spawn,
 		.spawn_arg = opt->spawn_arg,
 	};

@@ -22,7 +22,9 @@ struct client_options {
 	struct layout_owner owner;
 	enum pinfs_direction direction;
 	unsigned int flags; /* PIN_* */
-	/* As struct pinning_options has it. */
+	/* As struct pinning_options has them. */
+	void (*waiting)(void *arg);
+	void *arg;
 	int (*spawn)(void *spawn_arg, void (*fn)(void *arg), void *arg);
 	void *spawn_arg;
 };
