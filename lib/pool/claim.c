@@ -7,6 +7,11 @@
  * ring has drained; so a stale claim cannot be.  Who holds it is a courtesy to
  * people: the kernel does not tell (l_pid is -1), therefore /proc is searched
  * for a process with such a lock, and a note says where the pool is mounted.
+ *
+ * Clients that have the pool mapped for I/O of their own hold a read lock on the
+ * byte behind the claim, and register its descriptor with their rings: it tells
+ * whether such I/O may still be in flight when there is no mount any more that
+ * could know. Who wants to write to the pool waits for it as for the claim.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -23,18 +28,28 @@
 
 #include "base/util.h"
 #include "pool/pool_i.h"
+#include "wire/pinfs_ioctl.h"
 
 #define CLAIM_BYTES    2
 #define CLAIM_WAIT_NS  NSEC_PER_SEC
 #define CLAIM_RETRY_NS 5000000
 
-static int ofd_lock(int fd, int cmd, short type, short *held)
+struct bytes {
+	off_t start;
+	off_t len;
+};
+
+static const struct bytes claim_bytes = { 0, CLAIM_BYTES };
+static const struct bytes guest_bytes = { PINFS_GUEST_BYTE, 1 };
+
+static int ofd_lock(int fd, int cmd, const struct bytes *at, short type,
+		    short *held)
 {
 	struct flock fl = {
 		.l_type = type,
 		.l_whence = SEEK_SET,
-		.l_start = 0,
-		.l_len = CLAIM_BYTES,
+		.l_start = at->start,
+		.l_len = at->len,
 	};
 
 	if (fcntl(fd, cmd, &fl))
@@ -61,6 +76,17 @@ bool claim_wait(uint64_t *deadline)
 	return true;
 }
 
+/* look_for_guests - -EAGAIN: somebody has the pool mapped for I/O of his own */
+static int look_for_guests(int fd)
+{
+	short held = F_UNLCK;
+	int err = ofd_lock(fd, F_OFD_GETLK, &guest_bytes, F_WRLCK, &held);
+
+	if (err)
+		return err;
+	return held == F_UNLCK ? 0 : -EAGAIN;
+}
+
 int claim_take(int fd, bool shared)
 {
 	short type = shared ? F_RDLCK : F_WRLCK;
@@ -68,34 +94,55 @@ int claim_take(int fd, bool shared)
 	int err;
 
 	do {
-		err = ofd_lock(fd, F_OFD_SETLK, type, NULL);
+		err = ofd_lock(fd, F_OFD_SETLK, &claim_bytes, type, NULL);
+		if (!err && !shared)
+			err = look_for_guests(fd);
 		if (err != -EAGAIN && err != -EACCES)
 			return err;
 	} while (claim_wait(&deadline));
 	return -EBUSY;
 }
 
+bool claim_has_guests(int fd)
+{
+	return look_for_guests(fd) == -EAGAIN;
+}
+
+void claim_await_guests(int fd)
+{
+	while (ofd_lock(fd, F_OFD_SETLKW, &guest_bytes, F_WRLCK, NULL) ==
+	       -EINTR)
+		;
+	ofd_lock(fd, F_OFD_SETLK, &guest_bytes, F_UNLCK, NULL);
+}
+
 /* --- looking for the holder in /proc ------------------------------------- */
 
+/* struct sought - a lock: its inode, and where it starts there */
+struct sought {
+	const struct stat *st;
+	off_t start;
+};
+
 /* line_names - "lock: 1: OFDLCK ADVISORY WRITE -1 00:1b:INO 0 1"? */
-static bool line_names(const char *line, ino_t ino)
+static bool line_names(const char *line, const struct sought *s)
 {
 	unsigned int dev_major, dev_minor;
-	unsigned long n;
+	unsigned long n, start;
 
-	return sscanf(line, "lock: %*d: OFDLCK %*s %*s %*d %x:%x:%lu",
-		      &dev_major, &dev_minor, &n) == 3 &&
-	       n == ino;
+	return sscanf(line, "lock: %*d: OFDLCK %*s %*s %*d %x:%x:%lu %lu",
+		      &dev_major, &dev_minor, &n, &start) == 4 &&
+	       n == s->st->st_ino && (off_t)start == s->start;
 }
 
 /*
- * fd_holds - has the process's descriptor a lock on the inode st?
+ * fd_holds - has the process's descriptor such a lock?
  *
  * The fdinfo is read first: to stat(2) a descriptor of somebody else's can
  * hang, and few have a lock on an inode of that number.
  */
 static bool fd_holds(int proc, const char *pid, const char *fd,
-		     const struct stat *st)
+		     const struct sought *s)
 {
 	bool holds = false;
 	char path[600];
@@ -114,16 +161,16 @@ static bool fd_holds(int proc, const char *pid, const char *fd,
 		return false;
 	}
 	while (!holds && fgets(line, sizeof(line), f))
-		holds = line_names(line, st->st_ino);
+		holds = line_names(line, s);
 	fclose(f);
 	if (!holds)
 		return false;
 	snprintf(path, sizeof(path), "%s/fd/%s", pid, fd);
-	return !fstatat(proc, path, &at, 0) && at.st_ino == st->st_ino &&
-	       at.st_dev == st->st_dev;
+	return !fstatat(proc, path, &at, 0) && at.st_ino == s->st->st_ino &&
+	       at.st_dev == s->st->st_dev;
 }
 
-static bool process_holds(int proc, const char *pid, const struct stat *st)
+static bool process_holds(int proc, const char *pid, const struct sought *s)
 {
 	bool holds = false;
 	struct dirent *de;
@@ -142,13 +189,13 @@ static bool process_holds(int proc, const char *pid, const struct stat *st)
 	}
 	while (!holds && (de = readdir(dir)) != NULL)
 		holds = isdigit((unsigned char)de->d_name[0]) &&
-			fd_holds(proc, pid, de->d_name, st);
+			fd_holds(proc, pid, de->d_name, s);
 	closedir(dir);
 	return holds;
 }
 
 /* find_holder - a process that has the lock, or 0 if none is to be seen */
-static pid_t find_holder(const struct stat *st)
+static pid_t find_holder(const struct sought *s)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *de;
@@ -158,7 +205,7 @@ static pid_t find_holder(const struct stat *st)
 		return 0;
 	while (!pid && (de = readdir(proc)) != NULL)
 		if (isdigit((unsigned char)de->d_name[0]) &&
-		    process_holds(dirfd(proc), de->d_name, st))
+		    process_holds(dirfd(proc), de->d_name, s))
 			pid = (pid_t)strtol(de->d_name, NULL, 10);
 	closedir(proc);
 	return pid;
@@ -307,17 +354,33 @@ static void describe(struct pool_owner *o, pid_t holder, const struct stat *st)
 	}
 }
 
+/* describe_guest - the mount has gone, but not the I/O of who used it */
+static void describe_guest(struct pool_owner *o, pid_t holder)
+{
+	o->pid = holder;
+	if (holder)
+		read_comm(holder, o->comm, sizeof(o->comm));
+	snprintf(o->text, sizeof(o->text),
+		 "%s, pid %d, which has it mapped for I/O of its own",
+		 o->comm[0] ? o->comm : "a client", (int)holder);
+}
+
 int claim_owner(int fd, const struct stat *st, struct pool_owner *owner)
 {
+	const struct sought claim = { st, claim_bytes.start };
+	const struct sought guest = { st, guest_bytes.start };
 	short held = F_UNLCK;
 	int err;
 
 	memset(owner, 0, sizeof(*owner));
-	err = ofd_lock(fd, F_OFD_GETLK, F_WRLCK, &held);
+	err = ofd_lock(fd, F_OFD_GETLK, &claim_bytes, F_WRLCK, &held);
 	if (err)
 		return err;
-	if (held == F_UNLCK)
+	if (held != F_UNLCK)
+		describe(owner, find_holder(&claim), st);
+	else if (claim_has_guests(fd))
+		describe_guest(owner, find_holder(&guest));
+	else
 		return -ENOENT;
-	describe(owner, find_holder(st), st);
 	return 0;
 }

@@ -239,6 +239,16 @@ int pool_owner(const char *path, struct pool_owner *owner)
 	return err;
 }
 
+bool pool_has_guests(const struct pool *pool)
+{
+	return claim_has_guests(pool->fd);
+}
+
+void pool_await_guests(struct pool *pool)
+{
+	claim_await_guests(pool->fd);
+}
+
 int pool_note_mount(struct pool *pool, const char *mountpoint)
 {
 	struct pool_impl *pi = container_of(pool, struct pool_impl, pool);

@@ -53,6 +53,7 @@ struct pool_owner {
  *
  * The claim is an OFD write lock on the pool's first bytes (L12); it waits up
  * to a second for one that its owner, a ring that drains, is about to drop.
+ * It waits as long for clients' I/O that the last owner's end has left behind.
  * A block device is opened exclusively as well.  With POOL_READ_ONLY or
  * POOL_PRIVATE it is a read lock, which others who only read can share.
  *
@@ -68,6 +69,16 @@ int pool_create(const char *path, uint64_t size);
 
 /* pool_owner - who has claimed the pool at path; -ENOENT: nobody has */
 int pool_owner(const char *path, struct pool_owner *owner);
+
+/*
+ * pool_has_guests - have clients it mapped for I/O of their own (L12)?
+ * pool_await_guests - sleep until none has; writable pools only
+ *
+ * They hold a read lock on byte PINFS_GUEST_BYTE, which their rings keep until
+ * the I/O is over. Who claims the pool to write to it waits for them, too.
+ */
+bool pool_has_guests(const struct pool *pool);
+void pool_await_guests(struct pool *pool);
 
 /* pool_note_mount - leave the text that pool_owner() shows with the claim */
 int pool_note_mount(struct pool *pool, const char *mountpoint);

@@ -21,6 +21,11 @@ bool claim_wait(uint64_t *deadline);
 /* claim_take - the claim on fd (L12); -EBUSY after a second of trying */
 int claim_take(int fd, bool shared);
 
+bool claim_has_guests(int fd);
+
+/* claim_await_guests - sleeps while there are some; fd is open for writing */
+void claim_await_guests(int fd);
+
 /* claim_owner - who holds a lock on the inode st; fd is any open of it */
 int claim_owner(int fd, const struct stat *st, struct pool_owner *owner);
 

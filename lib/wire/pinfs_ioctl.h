@@ -283,6 +283,14 @@ struct pinfs_ioc_cancel {
  * other call about it has not returned yet.
  */
 
+/*
+ * Byte of the pool on which a client holds an OFD read lock (fcntl(2)) while it
+ * has the pool mapped for such I/O, with a descriptor that it registers with
+ * its ring as well.  Should the daemon be killed, or cut off, the lock tells
+ * that the I/O is not over: until then nobody else may write to the pool (L12).
+ */
+#define PINFS_GUEST_BYTE 2
+
 #define PINFS_PIN_NOWAIT 1u /* EAGAIN rather than waiting behind a break */
 #define PINFS_PIN_LONGTERM 2u /* refused with EOPNOTSUPP (L13) */
 

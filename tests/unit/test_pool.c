@@ -16,6 +16,7 @@
 #include "pool/pool.h"
 #include "scratch.h"
 #include "scratch_scale.h"
+#include "wire/pinfs_ioctl.h"
 
 #define MIB	  (1ull << 20)
 #define POOL_SIZE (16 * MIB)
@@ -333,6 +334,53 @@ START_TEST(claim_dies_with_its_owner)
 }
 END_TEST
 
+static void *await_guests(void *arg)
+{
+	pool_await_guests(arg);
+	return NULL;
+}
+
+/* A client's I/O may be in flight after the mount that it began on has gone. */
+START_TEST(guests_keep_writers_out)
+{
+	struct flock fl = { .l_type = F_RDLCK,
+			    .l_start = PINFS_GUEST_BYTE,
+			    .l_len = 1 };
+	const char *path = make_file(_i, POOL_SIZE);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct pool_owner o;
+	pthread_t thread;
+	struct pool *p;
+
+	ck_assert_int_eq(pool_open(path, 0, &p, NULL), 0);
+	ck_assert(!pool_has_guests(p));
+	ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	ck_assert(pool_has_guests(p));
+	/* Two may be, and the owner is the owner. */
+	ck_assert_int_eq(pool_owner(path, &o), 0);
+	ck_assert_ptr_null(strstr(o.text, "mapped"));
+	pool_close(p);
+	ck_assert_int_eq(pool_open(path, 0, &p, &o), -EBUSY);
+	ck_assert_int_eq(o.pid, getpid());
+	ck_assert_ptr_nonnull(strstr(o.text, "which has it mapped"));
+	/* Who only reads reuses no block. */
+	ck_assert_int_eq(pool_open(path, POOL_READ_ONLY, &p, NULL), 0);
+	pool_close(p);
+	fl.l_type = F_UNLCK;
+	ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	ck_assert_int_eq(pool_owner(path, &o), -ENOENT);
+	ck_assert_int_eq(pool_open(path, 0, &p, NULL), 0);
+	fl.l_type = F_RDLCK;
+	ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, await_guests, p), 0);
+	ck_assert_int_eq(pthread_tryjoin_np(thread, NULL), EBUSY);
+	close(fd); /* the last reference: what a ring's end is, too */
+	pthread_join(thread, NULL);
+	ck_assert(!pool_has_guests(p));
+	pool_close(p);
+}
+END_TEST
+
 static void *close_late(void *arg)
 {
 	const struct timespec late = { .tv_nsec = 200000000 };
@@ -382,6 +430,7 @@ int main(void)
 	tcase_add_loop_test(tc, claim_is_not_the_process, 0, 1);
 	tcase_add_loop_test(tc, readers_share, 0, 1);
 	tcase_add_loop_test(tc, claim_dies_with_its_owner, 0, SCRATCH_KINDS);
+	tcase_add_loop_test(tc, guests_keep_writers_out, 0, SCRATCH_KINDS);
 	tcase_add_loop_test(tc, open_waits_for_a_late_owner, 0, SCRATCH_KINDS);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
