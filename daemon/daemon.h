@@ -8,7 +8,8 @@
  *   signals       SIGTERM and its like, and deadly faults (signals.c)
  *   workers       requests; never for a pin (session.c, L9)
  *   DMA server    accept, watcher, one a connection (dma_server.c)
- *   errands       invalidations around an ioctl (crew.c, C5)
+ *   errands       invalidations around an ioctl (crew.c, C5), and what a
+ *                 client's pins have to wait for (pinsets.c)
  * and those of the library: deferred changes, timers.
  */
 #ifndef PINFSD_DAEMON_H
@@ -28,6 +29,7 @@
 #define PROGRAM "pinfsd"
 
 struct dma_server;
+struct pinsets;
 struct session;
 
 /* struct daemon - set before the first request, and as it is from then on */
@@ -40,6 +42,7 @@ struct daemon {
 	struct session *session;
 	struct fuse_session *se;
 	struct handles *handles;
+	struct pinsets *pinsets;
 	struct crew *crew; /* errands; all done before fs is closed */
 	struct dma_server *dma;
 	atomic_bool ending; /* asked to end, or unmounted */

@@ -83,6 +83,7 @@ struct handle *handle_new(struct handles *hs)
 	if (!h)
 		return NULL;
 	list_init(&h->tickets);
+	list_init(&h->pinsets);
 	s = shard_of(hs, h);
 	pthread_mutex_lock(&s->lock);
 	list_add(&h->node, &s->open);

@@ -25,6 +25,8 @@ struct handle {
 	struct list_head tickets; /* tickets' lock */
 	atomic_uint ntickets; /* changed with tickets' lock held */
 	atomic_bool tracing; /* it is a reader of the event stream */
+	struct list_head pinsets; /* of a client's own: pinsets' lock */
+	unsigned int npinsets; /* pinsets' lock */
 };
 
 struct handles *handles_new(void); /* NULL without memory */

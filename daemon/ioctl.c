@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "dma_server.h"
 #include "layout/layout.h"
+#include "pinsets.h"
 
 static bool may_read(const struct ioc *io)
 {
@@ -193,6 +194,13 @@ static const struct {
 	{ PINFS_IOC_DMA, ioc_dma, sizeof(struct pinfs_ioc_dma) },
 	{ PINFS_IOC_CANCEL, ioc_cancel, sizeof(struct pinfs_ioc_cancel) },
 	{ PINFS_IOC_TRACE, ioc_trace, sizeof(struct pinfs_ioc_trace) },
+	{ PINFS_IOC_PIN_BEGIN, ioc_pin_begin,
+	  sizeof(struct pinfs_ioc_pin_begin) },
+	{ PINFS_IOC_PIN_EXTEND, ioc_pin_extend,
+	  sizeof(struct pinfs_ioc_pin_extend) },
+	{ PINFS_IOC_PIN_EXTENTS, ioc_pin_extents,
+	  sizeof(struct pinfs_ioc_pin_extend) },
+	{ PINFS_IOC_PIN_END, ioc_pin_end, sizeof(struct pinfs_ioc_pin_end) },
 	/* The kernel hands over as much of these as it has, not a long. */
 	{ FS_IOC_GETFLAGS, ioc_getflags, 0 },
 	{ FS_IOC_SETFLAGS, ioc_setflags, sizeof(uint32_t) },

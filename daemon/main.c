@@ -25,6 +25,7 @@
 #include "dma_server.h"
 #include "fuselog.h"
 #include "notify.h"
+#include "pinsets.h"
 #include "session.h"
 #include "signals.h"
 
@@ -155,6 +156,7 @@ static void on_stop(void *arg, int sig)
 		log_info("%s: %s: cancelling DMA", d->mountpoint,
 			 strsignal(sig));
 		dma_server_cancel(d->dma);
+		pinsets_stop(d->pinsets);
 	}
 }
 
@@ -184,7 +186,8 @@ static void drain(struct daemon *d)
 	fs_stats(d->fs, &st);
 	if (st.pin_sets_live > 0)
 		log_info("%s: stays in use until %llu DMA have ended; SIGTERM "
-			 "to process %d cancels them",
+			 "to process %d cancels them, but for I/O of clients' "
+			 "own, which ends with their files",
 			 d->pool->path, (unsigned long long)st.pin_sets_live,
 			 (int)getpid());
 	fs_drain(d->fs);
@@ -285,7 +288,8 @@ static int prepare(struct daemon *d)
 	d->handles = handles_new();
 	d->crew = crew_new();
 	d->dma = dma_server_new(d);
-	if (!d->handles || !d->crew || !d->dma)
+	d->pinsets = pinsets_new(d);
+	if (!d->handles || !d->crew || !d->dma || !d->pinsets)
 		return -ENOMEM;
 	return session_new(d, &d->session);
 }
@@ -294,6 +298,7 @@ static void forget(struct daemon *d)
 {
 	if (d->session)
 		session_free(d->session);
+	pinsets_free(d->pinsets);
 	dma_server_free(d->dma);
 	crew_free(d->crew);
 	handles_free(d->handles);

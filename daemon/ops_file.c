@@ -7,6 +7,7 @@
 #include "crew.h"
 #include "notify.h"
 #include "ops.h"
+#include "pinsets.h"
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -15,7 +16,7 @@ static void set_caching(struct daemon *d, const struct handle *h,
 			struct fuse_file_info *fi)
 {
 	fi->fh = (uintptr_t)h;
-	fi->noflush = 1;
+	fi->noflush = !layouts_omit_l11(fs_layouts(d->fs));
 	if (fs_file_is_dax(d->fs, h->file)) {
 		fi->direct_io = 1;
 #ifdef HAVE_FUSE_PARALLEL_DIRECT_WRITES
@@ -78,6 +79,7 @@ void op_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	struct daemon *d = daemon_of(req);
 
 	(void)node;
+	pinsets_release(d->pinsets, handle_of(fi->fh)); /* L11 */
 	handle_free(d->handles, d->fs, handle_of(fi->fh));
 	ops_reply(req, 0);
 }
@@ -167,8 +169,12 @@ void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size,
 
 void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
+	struct daemon *d = daemon_of(req);
+
 	(void)node;
-	(void)fi;
+	/* A descriptor is closed: the file may be open all the same. */
+	if (layouts_omit_l11(fs_layouts(d->fs)))
+		pinsets_release(d->pinsets, handle_of(fi->fh));
 	ops_reply(req, 0);
 }
 

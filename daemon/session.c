@@ -30,6 +30,7 @@
 #include "base/log.h"
 #include "handshake.h"
 #include "ops.h"
+#include "pinsets.h"
 
 extern char **environ;
 
@@ -140,6 +141,7 @@ static void *serve(void *arg)
 			break;
 		fuse_session_process_buf(s->se, &w->buf);
 	}
+	pinsets_cut(s->d->pinsets);
 	tell(s, &s->over);
 	return NULL;
 }

@@ -49,9 +49,7 @@ struct client {
 /* cancel_set - pin_set_cancel() calls it: all that can be stopped is a wait */
 static void cancel_set(void *arg)
 {
-	struct client *c = arg;
-
-	pinning_stop(c->pinning, -ECANCELED);
+	client_stop(arg);
 }
 
 int client_new(struct fs *fs, const struct client_options *opt,
@@ -98,6 +96,11 @@ enum pinfs_direction client_direction(const struct client *c)
 void client_interrupt(struct client *c)
 {
 	pinning_stop(c->pinning, -EINTR);
+}
+
+void client_stop(struct client *c)
+{
+	pinning_stop(c->pinning, -ECANCELED);
 }
 
 void client_resume(struct client *c)
@@ -371,20 +374,30 @@ static int drop_pages(struct client *c)
 	return err;
 }
 
-int client_end(struct client *c, uint64_t end, int why)
+int client_unpin(struct client *c, uint64_t end, int why)
 {
 	uint64_t bytes = 0;
-	int err, dropped = 0;
+	int err = finish(c, end, &bytes);
 
-	err = finish(c, end, &bytes);
 	pin_set_unpin(pinning_set(c->pinning)); /* L8, L11 */
+	fs_dma_account(c->fs, c->direction, why ? 0 : bytes, why ? why : err);
+	return err;
+}
+
+int client_end(struct client *c, uint64_t end, int why)
+{
+	int err = client_unpin(c, end, why), dropped = 0;
+
 	if (c->direction == PINFS_FROM_DEVICE && c->count > 0)
 		dropped = drop_pages(c);
-	fs_dma_account(c->fs, c->direction, why ? 0 : bytes, why ? why : err);
+	return err ? err : dropped;
+}
+
+void client_free(struct client *c)
+{
 	while (c->files)
 		drop_file(c);
 	pinning_end(c->pinning);
 	free(c->range);
 	free(c);
-	return err ? err : dropped;
 }

@@ -72,16 +72,25 @@ size_t client_extents(const struct client *c, uint64_t *from,
 void client_interrupt(struct client *c);
 void client_resume(struct client *c);
 
+/* client_stop - for good: an extend that waits, or will, returns -ECANCELED */
+void client_stop(struct client *c);
+
 /*
- * client_end - the I/O is over: end the pins, and free the set
+ * client_end - the I/O is over: end the pins
  * @end: from a device: offset in the file behind the last byte that has
  *       arrived, UINT64_MAX: all of every range
  * @why: 0, or why nothing is known of the I/O, for the statistics
  *
- * On a thread that serves no request and holds no lock (C5). The pins end in
- * any case; errors are those of the file's storage, and -EINTR: the kernel's
+ * On a thread that serves no request and holds no lock (C5); once. The pins end
+ * in any case; errors are those of the file's storage, and -EINTR: the kernel's
  * pages of the ranges have not all gone yet.
  */
 int client_end(struct client *c, uint64_t end, int why);
+
+/* client_unpin - the same on any thread: the kernel's pages are left as they are */
+int client_unpin(struct client *c, uint64_t end, int why);
+
+/* client_free - it has ended; the mount may not, before its pages have gone */
+void client_free(struct client *c);
 
 #endif

@@ -148,6 +148,14 @@ static int extend(struct client *c, struct inode *ip, uint64_t off,
 	return client_extend(c, ip, off, len, &from);
 }
 
+static int finish(struct client *c, uint64_t end, int why)
+{
+	int err = client_end(c, end, why);
+
+	client_free(c);
+	return err;
+}
+
 /* device_stores - what the client's I/O would do: bytes [off, end) arrive */
 static void device_stores(struct stage *s, struct client *c, uint64_t off,
 			  uint64_t end)
@@ -214,7 +222,7 @@ START_TEST(from_device)
 	ck_assert_uint_eq(scratch_fs_pins(&s.sf, s.node[0]), 4);
 	ck_assert_uint_eq(scratch_fs_size(&s.sf, s.node[0]), FILE_BYTES);
 	device_stores(&s, c, off, off + len);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	ck_assert_uint_eq(scratch_fs_pins(&s.sf, s.node[0]), 0);
 	ck_assert_uint_eq(scratch_fs_size(&s.sf, s.node[0]), off + len);
 	ck_assert(scratch_fs_has(&s.sf, s.node[0], OLD, 0, off));
@@ -237,7 +245,7 @@ START_TEST(from_device_in_part)
 	ck_assert_int_eq(extend(c, s.ip[0], FILE_BYTES, 2 * BLOCK), 0);
 	ck_assert_int_eq(extend(c, s.ip[0], FILE_BYTES + 2 * BLOCK, BLOCK), 0);
 	device_stores(&s, c, 0, UINT64_MAX);
-	ck_assert_int_eq(client_end(c, end, 0), 0);
+	ck_assert_int_eq(finish(c, end, 0), 0);
 	ck_assert_uint_eq(scratch_fs_size(&s.sf, s.node[0]), end);
 	ck_assert(scratch_fs_has(&s.sf, s.node[0], NEW, FILE_BYTES,
 				 end - FILE_BYTES));
@@ -266,7 +274,7 @@ START_TEST(released_without_end)
 	xchange_start(&s.sf, &ch, s.node[0], PINFS_CHANGE_TRUNCATE, BLOCK / 2,
 		      0);
 	ck_assert_uint_eq(gate_count(&ch.over), 0);
-	ck_assert_int_eq(client_end(c, 0, -ECANCELED), 0);
+	ck_assert_int_eq(finish(c, 0, -ECANCELED), 0);
 	ck_assert_int_eq(xchange_join(&ch), 0);
 	ck_assert_uint_eq(scratch_fs_size(&s.sf, s.node[0]), BLOCK / 2);
 	ck_assert_uint_eq(stats(&s).dma_bytes_in, 0);
@@ -314,7 +322,7 @@ START_TEST(extents_to_device)
 	ck_assert_uint_eq(client_extents(c, &from, ext, 8), 0);
 	from = UINT64_MAX;
 	ck_assert_uint_eq(client_extents(c, &from, ext, 8), 0);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	ck_assert_uint_eq(stats(&s).dma_bytes_out, 4 * BLOCK + 1);
 	teardown(&s);
 }
@@ -346,7 +354,7 @@ START_TEST(listed)
 	ck_assert_uint_eq(pins.pin[0].cancelled, 1);
 	ck_assert_uint_eq(scratch_fs_pins(&s.sf, s.node[0]), 2);
 	ck_assert_int_eq(extend(c, s.ip[0], 2 * BLOCK, BLOCK), -ECANCELED);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	teardown(&s);
 }
 END_TEST
@@ -374,7 +382,7 @@ START_TEST(refused)
 	/* All or nothing: what was pinned before is, and no more. */
 	ck_assert_uint_eq(scratch_fs_pins(&s.sf, s.node[0]), 1);
 	ck_assert(!layout_is_pinned(s.ip[1]));
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	inode_put(root);
 	teardown(&s);
 }
@@ -403,7 +411,7 @@ START_TEST(out_of_space)
 				 0);
 	ck_assert_uint_eq(scratch_fs_pins(&s.sf, s.node[0]), 1);
 	ck_assert_int_eq(extend(c, s.ip[1], 0, BLOCK), 0);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	teardown(&s);
 }
 END_TEST
@@ -419,7 +427,7 @@ START_TEST(too_many_ranges)
 		ck_assert_int_eq(extend(c, s.ip[0], i, 1), 0);
 	ck_assert_int_eq(extend(c, s.ip[0], 0, 1), -E2BIG);
 	ck_assert_int_eq(extend(c, s.ip[1], 0, 1), -E2BIG);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	teardown(&s);
 }
 END_TEST
@@ -436,7 +444,7 @@ START_TEST(no_threads_left)
 	ck_assert_int_eq(client_new(s.sf.fs, &opt, &c), 0);
 	ck_assert_int_eq(extend(c, s.ip[0], 0, BLOCK), -ENOMEM);
 	ck_assert(!layout_is_pinned(s.ip[0]));
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	teardown(&s);
 }
 END_TEST
@@ -463,7 +471,7 @@ START_TEST(pins_on_while_a_truncate_waits)
 	ck_assert_uint_eq(stats(&s).breaks_waiting, 2);
 	ck_assert_uint_eq(gate_count(&ch[0].over), 0);
 	ck_assert_uint_eq(gate_count(&ch[1].over), 0);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	ck_assert_int_eq(xchange_join(&ch[0]), 0);
 	ck_assert_int_eq(xchange_join(&ch[1]), 0);
 	ck_assert_uint_eq(scratch_fs_size(&s.sf, s.node[0]), 0);
@@ -491,9 +499,9 @@ START_TEST(crossing)
 	for (i = 0; i < FILES; i++)
 		ck_assert_int_eq(extend(c[i], s.ip[1 - i], BLOCK, BLOCK), 0);
 	ck_assert_uint_eq(stats(&s).breaks_waiting, FILES);
-	ck_assert_int_eq(client_end(c[0], UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c[0], UINT64_MAX, 0), 0);
 	ck_assert_uint_eq(gate_count(&ch[0].over) + gate_count(&ch[1].over), 0);
-	ck_assert_int_eq(client_end(c[1], UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c[1], UINT64_MAX, 0), 0);
 	for (i = 0; i < FILES; i++)
 		ck_assert_int_eq(xchange_join(&ch[i]), 0);
 	teardown(&s);
@@ -521,13 +529,13 @@ START_TEST(later_set_waits)
 			 0);
 	ck_assert_int_eq(extend(nowait, s.ip[0], 0, BLOCK), -EAGAIN);
 	ck_assert_int_eq(extend(nowait, s.ip[1], 0, BLOCK), 0);
-	ck_assert_int_eq(client_end(nowait, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(nowait, UINT64_MAX, 0), 0);
 	ck_assert_uint_eq(gate_count(&e.over), 0);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	ck_assert_int_eq(xchange_join(&ch), 0);
 	ck_assert_int_eq(extend_join(&e), 0);
 	ck_assert_uint_eq(scratch_fs_pins(&s.sf, s.node[0]), 2);
-	ck_assert_int_eq(client_end(later, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(later, UINT64_MAX, 0), 0);
 	ck_assert_uint_eq(scratch_fs_size(&s.sf, s.node[0]), 2 * BLOCK);
 	teardown(&s);
 }
@@ -563,9 +571,9 @@ START_TEST(wait_is_called_off)
 	client_resume(later);
 	ck_assert_int_eq(extend(later, s.ip[1], 2 * BLOCK, BLOCK), -ECANCELED);
 	ck_assert_uint_eq(scratch_fs_pins(&s.sf, s.node[1]), 2);
-	ck_assert_int_eq(client_end(later, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(later, UINT64_MAX, 0), 0);
 	ck_assert_uint_eq(gate_count(&ch.over), 0);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	ck_assert_int_eq(xchange_join(&ch), 0);
 	teardown(&s);
 }
@@ -609,7 +617,7 @@ START_TEST(pages_are_dropped)
 	ck_assert_uint_eq(gate_count(&s.calls), 1);
 	ck_assert_int_eq(extend(c, s.ip[1], BLOCK, BLOCK), 0);
 	ck_assert_uint_eq(gate_count(&s.written), 2);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	ck_assert_uint_eq(gate_count(&s.written), 4);
 	teardown(&s);
 }
@@ -635,7 +643,7 @@ START_TEST(pages_that_wait_for_the_set)
 	ck_assert(!layout_is_pinned(s.ip[1]));
 	gate_pass(&s.released);
 	ck_assert_int_eq(extend(c, s.ip[1], 0, BLOCK), 0);
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	teardown(&s);
 }
 END_TEST
@@ -656,7 +664,7 @@ START_TEST(pages_and_interrupt)
 	ck_assert_int_eq(extend_join(&e), -EINTR);
 	ck_assert_uint_eq(gate_count(&s.written), 0);
 	/* The set goes while the kernel is at it; the mount ends after both. */
-	ck_assert_int_eq(client_end(c, UINT64_MAX, 0), 0);
+	ck_assert_int_eq(finish(c, UINT64_MAX, 0), 0);
 	ck_assert_uint_eq(stats(&s).pin_sets_live, 1);
 	gate_pass(&s.released);
 	teardown(&s);
@@ -696,6 +704,7 @@ START_TEST(end_and_interrupt)
 	client_interrupt(e.c);
 	pthread_join(e.thread, NULL);
 	ck_assert_int_eq(e.err, -EINTR);
+	client_free(e.c);
 	ck_assert_uint_eq(stats(&s).pin_sets_live, 1);
 	gate_pass(&s.released);
 	teardown(&s);
