@@ -21,7 +21,8 @@ export LC_ALL=C
 : "${PINFS_BUILD:?the binary directory, such as build/release}"
 : "${PINFS_POOL_KIND:=shm}"
 : "${E2E_TIMEOUT:=60}"
-PATH=$(cd "$PINFS_BUILD" && pwd):$PATH
+# Others than root need not have the directories of such tools as xfs_io.
+PATH=$(cd "$PINFS_BUILD" && pwd):$PATH:/usr/sbin:/sbin
 export PATH
 
 # --- supervisor --------------------------------------------------------------

@@ -50,7 +50,7 @@ listings() {
 	local set
 
 	expect_json "length == 1 and (.[0] | .direction == \"from-device\" and
-		.engine == \"$1\" and .pid == $(pid_of dma) and .uid == 0 and
+		.engine == \"$1\" and .pid == $(pid_of dma) and .uid == $UID and
 		.comm == \"pinfs\" and .offset == 1048576 and
 		.length == 2097152 and .blocks == 512 and .name == \"/f\" and
 		.waiting == false and .cancelled == false and .age_ns > 0)" \
@@ -60,7 +60,7 @@ listings() {
 		pinfs pins --json "$MNT/f"
 	expect_json 'length == 0' pinfs pins --json "$MNT/other"
 	expect_json "length == 1 and (.[0] | .change == \"truncate\" and
-		.state == \"waiting\" and .offset == 0 and .uid == 0 and
+		.state == \"waiting\" and .offset == 0 and .uid == $UID and
 		.pid == $(pid_of trunc) and .comm == \"op\" and
 		.waits_for == $set and .waits_for_pins == 1 and .ahead == 0 and
 		.age_ns >= 100000000 and .name == \"/f\")" \

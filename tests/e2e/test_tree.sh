@@ -11,9 +11,12 @@ tree=/usr/include
 [ -d "$tree" ] || skip "no $tree to copy"
 
 # Everything about a tree but what its files hold, and the sizes of its
-# directories, which are a file system's own affair.
+# directories, which are a file system's own affair.  The files' owners are
+# root's to copy.
+owner='%U %G'
+[ "$UID" = 0 ] || owner=
 listing() {
-	(cd "$1" && find . -printf '%P %y %m %U %G %n %T@ ' \
+	(cd "$1" && find . -printf "%P %y %m $owner %n %T@ " \
 		\( -type d -printf '\n' -o -printf '%s %l\n' \) | sort)
 }
 
