@@ -223,10 +223,11 @@ terminated_twice() {
 
 # What a returned operation did survives the daemon's death, synced or not.
 killed() {
-	local i
+	local i free
 
 	mount_pool
 	mkdir "$MNT/kill"
+	free=$(stat -f -c %f "$MNT")
 	pattern 3M >"$MNT/kill/data"
 	for i in $(seq 100); do
 		echo "$i" >"$MNT/kill/$i"
@@ -257,6 +258,9 @@ killed() {
 		"renamed and linked"
 	expect_equal 101 "$(find "$MNT/kill" -mindepth 1 -printf x | wc -c)" \
 		"names after SIGKILL"
+	# What is there takes some 360 blocks, what was unlinked took 512.
+	free=$((free - $(stat -f -c %f "$MNT")))
+	[ "$free" -lt 600 ] || fail "$free blocks are in use after SIGKILL"
 	umount_pool
 	fsck_clean
 }

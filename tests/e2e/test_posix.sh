@@ -226,6 +226,35 @@ holes() {
 	cmp -n 8192 "$f" /dev/zero >&2 || fail "bytes from before a truncate"
 }
 
+# both OFFSET LENGTH XFS_IO_COMMAND - zeroes in a part of the file, by that
+# command, and in its copy
+both() {
+	expect xfs_io -c "$3 $1 $2" "$MNT/parts"
+	head -c "$2" /dev/zero | dd of="$WORK/parts" bs=64K oflag=seek_bytes \
+		seek="$1" conv=notrunc status=none
+	expect_same "$WORK/parts" "$MNT/parts"
+}
+
+# Changes that begin and end within blocks.
+parts_of_blocks() {
+	pattern 64K >"$WORK/parts"
+	cp "$WORK/parts" "$MNT/parts"
+	both 100 200 fpunch
+	both 5000 9000 fpunch
+	both 20481 4095 fzero
+	both 30000 10000 fzero
+	truncate -s 60001 "$WORK/parts"
+	expect truncate -s 60001 "$MNT/parts"
+	expect_same "$WORK/parts" "$MNT/parts"
+	truncate -s 70001 "$WORK/parts"
+	expect truncate -s 70001 "$MNT/parts"
+	expect_same "$WORK/parts" "$MNT/parts"
+}
+
+parts_of_blocks_after() {
+	expect_same "$WORK/parts" "$MNT/parts"
+}
+
 copy_range() {
 	local f=$MNT/copy
 
@@ -292,16 +321,26 @@ times_after() {
 }
 
 times_move() {
-	local before after d=$MNT/times
+	local before after how d=$MNT/times
 
 	mkdir "$d"
 	before=$(stat -c %.Y "$d")
 	touch "$d/new"
 	after=$(stat -c %.Y "$d")
 	[[ $after > $before ]] || fail "a directory's mtime stands still"
-	touch -d @1 "$d/new"
-	echo data >"$d/new"
-	[ "$(stat -c %Y "$d/new")" -gt 1 ] || fail "mtime after a write"
+	# Appended, in place, and both past the page cache; none truncates.
+	for how in oflag=append conv=notrunc oflag=append,direct \
+		'conv=notrunc oflag=direct'; do
+		touch -d @1 "$d/new"
+		before=$(stat -c %.Z "$d/new")
+		# shellcheck disable=SC2086
+		expect dd if=/dev/zero of="$d/new" bs=4K count=1 conv=notrunc \
+			$how
+		[ "$(stat -c %Y "$d/new")" -gt 1 ] ||
+			fail "mtime after a write, $how"
+		[[ $(stat -c %.Z "$d/new") > $before ]] ||
+			fail "ctime after a write, $how"
+	done
 	before=$(stat -c %.Z "$d/new")
 	chmod 600 "$d/new"
 	[[ $(stat -c %.Z "$d/new") > $before ]] || fail "ctime after chmod"
@@ -424,6 +463,7 @@ renames
 appends
 open_unlinked
 holes
+parts_of_blocks
 copy_range
 mappings
 special_files
@@ -434,6 +474,7 @@ flags
 large_dir
 remount
 names_after
+parts_of_blocks_after
 symlinks_after
 special_files_after
 times_after

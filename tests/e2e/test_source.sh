@@ -42,6 +42,8 @@ in_tree make
 [ "$("$tree/hello" -g here)" = here ] || fail "what was built does not run"
 in_tree make check
 built=$(objects)
+# Whole seconds would let make take the old for new, and the rest compare equal.
+grep -q '\.[0-9]*[1-9]' <<<"$built" || fail "no fractions of seconds: $built"
 remount
 in_tree make
 expect_equal "$built" "$(objects)" "what make builds anew after a remount"
