@@ -318,6 +318,7 @@ run_bg() {
 	local name=$1
 
 	shift
+	: >"$WORK/$name.log" # so that it can be watched at once
 	e2e_start[$name]=$(now_ms)
 	"$@" >"$WORK/$name.log" 2>&1 &
 	e2e_pid[$name]=$!

@@ -3,7 +3,7 @@
 #
 # What the kernel's own DAX file systems do about DMA and layout changes was
 # measured in a table of situations; here each of its rows is done with pinfs.
-# Rows 12 to 14, streams of DMA, stand elsewhere.
+# Rows 12 to 14, streams of DMA, are in test_kernel_streams.sh.
 # e2e: timeout=120
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"

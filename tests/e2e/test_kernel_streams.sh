@@ -1,0 +1,186 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Rows 12 to 14 of what the kernel's own DAX file systems do: new DMA and page
+# faults while a layout change waits.  A run says what it has measured, in
+# milliseconds.  The other rows are in test_kernel_rows.sh.
+# e2e: timeout=150
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/scene.sh"
+
+# The DMA of rows 13 and 14 takes that long, as when the kernels were measured.
+DMA_MS=2000
+
+say() {
+	echo "$*"
+}
+
+# took NAME - milliseconds of an operation
+took() {
+	echo $(($(op_said "$1" 2) - $(op_said "$1" 1)))
+}
+
+# --- row 12: a stream of DMA -----------------------------------------------------
+
+# stream N - DMA after DMA into a part of f of its own, until told to stop
+stream() {
+	while [ ! -e "$WORK/stop" ]; do
+		pinfs dma --engine "$engine" --offset $(($1 * 65536)) \
+			--length 64K from-device "$SLOWDEV" "$MNT/f"
+		echo done >>"$WORK/stream.$1"
+	done
+}
+
+streamed() {
+	cat "$WORK"/stream.* 2>/dev/null | wc -l
+}
+
+# through_stream OPERATION ARG... - waits for those that run, 100 ms at most, and
+# not for those that come later
+through_stream() {
+	start_op op "$1" "$MNT/f" "${@:2}"
+	wait_op op
+	op_was_prompt op
+	took op >>"$WORK/took"
+}
+
+row_12_streams() {
+	local threads=$1 i n before
+
+	rm -f "$WORK"/stream.* "$WORK/stop" "$WORK/took"
+	file_of "$MNT/f" 1M
+	slowdev_ctl delay 100
+	for ((i = 0; i < threads; i++)); do
+		run_bg "stream$i" stream $i
+	done
+	n=$(slowdev_stat answered)
+	slowdev_ctl await answered $((n + threads))
+	before=$(json .breaks_waited pinfs stats --json "$MNT")
+	for ((i = 0; i < 8; i++)); do
+		n=$(streamed)
+		through_stream truncate 4K
+		through_stream punch 0 64K
+		# The stream goes on as well.
+		slowdev_ctl await answered $(($(slowdev_stat answered) + threads))
+		[ "$(streamed)" -gt "$n" ] || fail "the stream stands still"
+	done
+	for ((i = 0; i < threads; i++)); do
+		is_running "stream$i" || fail "stream $i is over"
+	done
+	: >"$WORK/stop"
+	for ((i = 0; i < threads; i++)); do
+		wait_bg "stream$i"
+	done
+	before=$(($(json .breaks_waited pinfs stats --json "$MNT") - before))
+	[ "$before" -ge 4 ] || fail "only $before of 16 changes had to wait"
+	say "row 12, $engine, streams $threads: $before of 16 waited;" \
+		"median $(sort -n "$WORK/took" | sed -n 8p)," \
+		"longest $(sort -n "$WORK/took" | tail -n 1)"
+	slowdev_ctl delay 0
+	rm "$MNT/f"
+	nothing_held
+}
+
+# --- rows 13 and 14: one more, while the truncate waits -----------------------------
+
+# slow_dma NAME ARG... - 64 KiB into f; in flight on return
+slow_dma() {
+	local held
+
+	held=$(slowdev_stat held)
+	run_bg "$1" pinfs dma --engine "$engine" --length 64K "${@:2}" \
+		from-device "$SLOWDEV" "$MNT/f"
+	slowdev_ctl await held $((held + 1))
+}
+
+# first_ended ROW - wait for it and the truncate, which has waited for nothing else
+first_ended() {
+	wait_bg first
+	wait_op trunc
+	first_end=$(slowdev_stat last_answer_ms)
+	op_waited trunc "$first_end"
+	say "row $1, $engine: the truncate took $(took trunc), and ended" \
+		"$(($(op_said trunc 2) - first_end)) after the DMA"
+}
+
+row_13_a_second_pin() {
+	file_of "$MNT/f" 1M
+	slowdev_ctl delay $DMA_MS
+	slow_dma first
+	start_op trunc truncate "$MNT/f" 4K
+	await_break trunc
+	run_bg second pinfs dma --engine "$engine" --offset 512K --length 64K \
+		--device-offset 1M from-device "$SLOWDEV" "$MNT/f"
+	await_waiting 1
+	expect_equal 1 "$(slowdev_stat held)" "requests that the device has"
+	first_ended 13
+	wait_bg second
+	[ "$(slowdev_stat last_answer_ms)" -ge $((first_end + DMA_MS)) ] ||
+		fail "the second DMA began before the first had ended"
+	say "row 13, $engine: the second DMA ended" \
+		"$(($(ended second) - $(op_said trunc 2))) after the truncate"
+	expect_equal 589824 "$(stat -c %s "$MNT/f")" "the size"
+	has_pattern "$MNT/f" 512K 64K 1M
+	slowdev_ctl delay 0
+	rm "$MNT/f"
+	nothing_held
+}
+
+# await_waiting N - until so many pin sets wait to be admitted
+await_waiting() {
+	timeout 30 jq -en "first(inputs | select(.kind == \"pin-wait\"))" \
+		< <(exec tail -n +2 -f "$WORK/trace.log") >/dev/null ||
+		fail "no DMA waits"
+	expect_json "map(select(.waiting)) | length == $1" \
+		pinfs pins --json "$MNT/f"
+}
+
+row_14_faults_and_pins() {
+	file_of "$MNT/f" 1M
+	ready_op fault fault "$MNT/f"
+	ready_op again fault "$MNT/f"
+	slowdev_ctl delay $DMA_MS
+	slow_dma first
+	go_op fault
+	wait_op fault
+	op_was_prompt fault
+	start_op trunc truncate "$MNT/f" 4K
+	await_break trunc
+	go_op again
+	wait_op again
+	op_was_prompt again
+	# On the pages that are pinned.
+	run_bg second pinfs dma --engine "$engine" --length 64K \
+		from-device "$SLOWDEV" "$MNT/f"
+	await_waiting 1
+	is_running trunc || fail "the truncate is over: nothing is shown"
+	first_ended 14
+	wait_bg second
+	expect_equal 65536 "$(stat -c %s "$MNT/f")" "the size"
+	slowdev_ctl delay 0
+	rm "$MNT/f"
+	nothing_held
+}
+
+# with_trace FUNCTION - with the events in trace.log
+with_trace() {
+	run_bg trace pinfs trace --json "$MNT"
+	await_line 'recording' "$WORK/trace.log"
+	"$1"
+	kill -TERM "$(pid_of trace)"
+	wait_bg trace 143
+}
+
+# --- run -----------------------------------------------------------------------------
+
+pool_new 32M
+mount_pool $SCENE_OPTS
+slowdev_start --size 4M
+for engine in io_uring aio; do
+	row_12_streams 4
+	row_12_streams 1
+	with_trace row_13_a_second_pin
+	with_trace row_14_faults_and_pins
+done
+umount_pool
+fsck_clean
