@@ -6,11 +6,12 @@
  *
  * Makes a pool in DIR (/dev/shm) and prints, for each benchmark whose name has
  * WORD in it, medians of the repetitions: the wall time of one operation as a
- * thread sees it, the processor time of all threads by operation, and how many
- * there were in a repetition.
+ * thread sees it, the processor time of all threads by operation (nan where other
+ * things are done in between), and how many there were in a repetition.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -184,10 +185,9 @@ static struct result run_once(struct bed *b, const struct shape *s,
 	}
 	wall = now_ns() - wall;
 	cpu = cpu_ns() - cpu;
-	return (struct result){
-		((double)wall - (double)aside / s->threads) / (double)n,
-		((double)cpu - (double)min_u64(aside, cpu)) / ops, n
-	};
+	return (struct result){ ((double)wall - (double)aside / s->threads) /
+					(double)n,
+				aside ? NAN : (double)cpu / ops, n };
 }
 
 static int by_wall(const void *a, const void *b)
