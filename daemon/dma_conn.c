@@ -203,6 +203,21 @@ static int run(struct conn *c, int device, uint64_t *id, uint64_t *done)
 	return err;
 }
 
+/*
+ * leave - nothing more is heard or said
+ *
+ * A cancel that has come too late must not be left unread: then the client would
+ * be told of a reset connection, before the answer that waits for it.
+ */
+static void leave(struct conn *c)
+{
+	struct pinfs_dma_cancel msg;
+
+	shutdown(c->sock, SHUT_RD);
+	while (recv(c->sock, &msg, sizeof(msg), MSG_DONTWAIT) > 0)
+		;
+}
+
 void conn_run(struct conn *c)
 {
 	uint64_t id = 0, done = 0;
@@ -216,4 +231,5 @@ void conn_run(struct conn *c)
 		close(device);
 	}
 	tell(c, PINFS_DMA_DONE, id, done, err);
+	leave(c);
 }
