@@ -150,6 +150,19 @@ static void answer_written(struct daemon *d, fuse_req_t req, fuse_ino_t node,
 	fuse_reply_write(req, written); /* it will hear of it in a second */
 }
 
+/*
+ * short_direct - what to say of a direct write that found no space for all
+ *
+ * The kernel makes EIO of it if less was written, and hands on an error.
+ */
+static ssize_t short_direct(ssize_t n, size_t size,
+			    const struct fuse_file_info *fi)
+{
+	if (n > 0 && (size_t)n < size && fi->flags & O_DIRECT)
+		return -ENOSPC;
+	return n;
+}
+
 void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size,
 	      off_t off, struct fuse_file_info *fi)
 {
@@ -161,6 +174,7 @@ void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t size,
 	n = fs_write(d->fs, file, buf, size, (uint64_t)off);
 	if (n > 0)
 		err = sync_if_asked(d, file, fi);
+	n = short_direct(n, size, fi);
 	if (n < 0 || err)
 		ops_reply(req, n < 0 ? (int)n : err);
 	else
