@@ -192,7 +192,7 @@ bool fs_file_is_dax(struct fs *fs, struct fs_file *file);
  * struct fs_read - bytes of a file, in place in the pool
  *
  * The file's lock is held shared from fs_read_begin() to fs_read_end(), so that
- * the bytes are the file's until they have been sent.
+ * the bytes are the file's until they have been sent (C3).
  */
 #define FS_READ_MAX (1u << 20)
 #define FS_READ_IOV (FS_READ_MAX / PINFS_BLOCK_SIZE + 2)
@@ -284,7 +284,7 @@ void fs_change_interrupt(struct fs_change *ch);
  * fs_dma_prepare - have [off, off + len) mapped for a device that will write there
  *
  * What was a hole, or unwritten, becomes data, zeroes: what the device does not
- * reach reads as zeroes, after a crash too (S4), and a write to a part of a block
+ * reach reads as zeroes (C3), after a crash too (S4), and a write to a part of a block
  * that is being filled has nothing to zero. The size stays. The pin set has been
  * admitted with this range, so nothing of it goes away. -ENOSPC: nothing was done.
  */
