@@ -5,6 +5,8 @@
 # Prints the median of each and the ratio.
 #
 #   bench.sh [BUILD_DIR]        ROUNDS=5 SECONDS_EACH=3 SIZE=1G
+#
+# What the size of a pool, directory or file costs: scale DIR, below FUSE.
 set -euo pipefail
 
 build=$(realpath "${1:-build/release}")
