@@ -6,12 +6,12 @@
  *
  * Makes a pool in DIR (/dev/shm) and prints, for each benchmark whose name has
  * WORD in it, medians of the repetitions: the wall time of one operation as a
- * thread sees it, the processor time of all threads by operation (nan where other
- * things are done in between), and how many there were in a repetition.
+ * thread sees it, the processor time of all threads by operation, and how many
+ * there were in a repetition. Of what cannot be done in a loop the times of single
+ * ones are taken.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -130,19 +130,14 @@ struct shape {
 	bool scope_range;
 	bool own_files; /* each thread has a file of its own */
 	int threads;
-	unsigned int others; /* pin sets in the file meanwhile */
 };
 
-/*
- * struct loop - one thread's part of a benchmark; fn does its operation n times
- *
- * What fn does beside its operation it adds to aside_ns.
- */
+/* struct loop - one thread's part of a benchmark; fn does its operation n times */
 struct loop {
 	const struct shape *shape;
 	struct bed *bed;
 	unsigned int at; /* its file */
-	uint64_t n, aside_ns;
+	uint64_t n;
 	void (*fn)(struct loop *l);
 	pthread_t thread;
 };
@@ -164,7 +159,7 @@ static void *loop_thread(void *arg)
 static struct result run_once(struct bed *b, const struct shape *s,
 			      void (*fn)(struct loop *l), uint64_t n)
 {
-	uint64_t wall = now_ns(), cpu = cpu_ns(), aside = 0;
+	uint64_t wall = now_ns(), cpu = cpu_ns();
 	struct loop l[MAX_THREADS];
 	double ops = (double)n * s->threads;
 
@@ -179,15 +174,12 @@ static struct result run_once(struct bed *b, const struct shape *s,
 		check(!pthread_create(&l[i].thread, NULL, loop_thread, &l[i]),
 		      "thread");
 	}
-	for (int i = 0; i < s->threads; i++) {
+	for (int i = 0; i < s->threads; i++)
 		pthread_join(l[i].thread, NULL);
-		aside += l[i].aside_ns;
-	}
 	wall = now_ns() - wall;
 	cpu = cpu_ns() - cpu;
-	return (struct result){ ((double)wall - (double)aside / s->threads) /
-					(double)n,
-				aside ? NAN : (double)cpu / ops, n };
+	return (struct result){ (double)wall / (double)n, (double)cpu / ops,
+				n };
 }
 
 static int by_wall(const void *a, const void *b)
@@ -210,9 +202,9 @@ static struct result measure(struct bed *b, const struct shape *s,
 
 	do {
 		n *= 4;
-		start = now_ns();
+		start = cpu_ns();
 		run_once(b, s, fn, n);
-	} while ((double)(now_ns() - start) < seconds * 1e9 / 4);
+	} while ((double)(cpu_ns() - start) < seconds * 1e9 / 4);
 	for (int i = 0; i < repetitions; i++)
 		r[i] = run_once(b, s, fn, 4 * n);
 	qsort(r, (size_t)repetitions, sizeof(r[0]), by_wall);
@@ -365,31 +357,6 @@ static void free_others(struct pin_set **set, unsigned int count)
 	free(set);
 }
 
-/*
- * one set's unpin, while a change waits for all the file: each asks whether it
- * may run now
- */
-static void unpin_before_break(struct loop *l)
-{
-	uint64_t start = now_ns(), timed = 0;
-
-	for (uint64_t i = 0; i < l->n; i++) {
-		struct pin_set *set = begin(l->bed);
-		struct bench_break bb;
-		uint64_t at;
-
-		pin(set, l->bed->ip[0], 1500, 1);
-		break_ask(l->bed, &bb, 0, 0, 2048);
-		at = now_ns();
-		pin_set_unpin(set);
-		timed += now_ns() - at;
-		layout_break_cancel(&bb.brk, -EINTR);
-		break_await(&bb);
-		pin_set_free(set);
-	}
-	l->aside_ns = now_ns() - start - timed;
-}
-
 /* a change of a block that none of the sets has: scope range only */
 static void break_beside(struct loop *l)
 {
@@ -403,33 +370,86 @@ static void break_beside(struct loop *l)
 
 static const unsigned int crowds[] = { 1, 100, 10000 };
 
-static void with_others(const char *what, bool scope_range,
-			void (*fn)(struct loop *l))
+static void beside_others(unsigned int others)
 {
+	struct shape s = { "break_beside", 1, true, false, 1 };
+	struct pin_set **set;
+	struct result r;
 	char name[80];
 	struct bed b;
 
-	for (size_t i = 0; i < ARRAY_SIZE(crowds); i++) {
-		struct shape s = { what, 1, scope_range, false, 1, crowds[i] };
-		struct pin_set **set;
-		struct result r;
-
-		snprintf(name, sizeof(name), "%s/scope:%s/sets:%u", what,
-			 scope_range ? "range" : "file", crowds[i]);
-		if (!strstr(name, wanted))
-			continue;
-		bed_make(&b, scope_range);
-		set = hold_others(&b, crowds[i]);
-		r = measure(&b, &s, fn);
-		print_result(name, &r);
-		free_others(set, crowds[i]);
-		bed_end(&b);
-	}
+	snprintf(name, sizeof(name), "%s/scope:range/sets:%u", s.name, others);
+	if (!strstr(name, wanted))
+		return;
+	bed_make(&b, true);
+	set = hold_others(&b, others);
+	r = measure(&b, &s, break_beside);
+	print_result(name, &r);
+	free_others(set, others);
+	bed_end(&b);
 }
 
-/* --- from the last unpin to the truncate's end ------------------------------------------ */
+/* --- single times ------------------------------------------------------------------------ */
 
 #define ROUNDS 4000u
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void print_times(const char *name, uint64_t *ns, unsigned int count)
+{
+	qsort(ns, count, sizeof(ns[0]), by_value);
+	printf("%-54s %10lu ns, p99 %lu ns %10u\n", name, ns[count / 2],
+	       ns[count * 99 / 100], count);
+	fflush(stdout);
+}
+
+/*
+ * one_unpin - of one set of others, while a change waits for all of them: it
+ * asks whether it may run now
+ */
+static uint64_t one_unpin(struct bed *b)
+{
+	struct pin_set *set = begin(b);
+	struct bench_break bb;
+	uint64_t ns;
+
+	pin(set, b->ip[0], 1500, 1);
+	break_ask(b, &bb, 0, 0, 2048);
+	ns = now_ns();
+	pin_set_unpin(set);
+	ns = now_ns() - ns;
+	layout_break_cancel(&bb.brk, -EINTR);
+	break_await(&bb);
+	pin_set_free(set);
+	return ns;
+}
+
+static void unpin_before_break(bool scope_range, unsigned int others)
+{
+	static uint64_t ns[ROUNDS];
+	struct pin_set **set;
+	char name[80];
+	struct bed b;
+
+	snprintf(name, sizeof(name), "unpin_before_break/scope:%s/sets:%u",
+		 scope_range ? "range" : "file", others);
+	if (!strstr(name, wanted))
+		return;
+	bed_make(&b, scope_range);
+	set = hold_others(&b, others);
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		ns[i] = one_unpin(&b);
+	print_times(name, ns, ROUNDS);
+	free_others(set, others);
+	bed_end(&b);
+}
+
+/* from the last unpin to the truncate's end */
 
 struct bench_change {
 	struct fs_change ch;
@@ -478,13 +498,6 @@ static uint64_t one_wait(struct bed *b)
 	return c.over_ns - start;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static void last_unpin(bool scope_range)
 {
 	static uint64_t ns[ROUNDS];
@@ -498,10 +511,7 @@ static void last_unpin(bool scope_range)
 	bed_make(&b, scope_range);
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		ns[i] = one_wait(&b);
-	qsort(ns, ROUNDS, sizeof(ns[0]), by_value);
-	printf("%-54s p50 %lu ns, p99 %lu ns, max %lu ns %u\n", name,
-	       ns[ROUNDS / 2], ns[ROUNDS * 99 / 100], ns[ROUNDS - 1], ROUNDS);
-	fflush(stdout);
+	print_times(name, ns, ROUNDS);
 	bed_end(&b);
 }
 
@@ -539,7 +549,7 @@ static void beside_pins(const char *what, void (*fn)(struct loop *l))
 {
 	static const char *const files[] = { "never", "before", "now" };
 	struct result r[FILES][MAX_REPEAT];
-	struct shape s = { what, 1, false, true, 1, 0 };
+	struct shape s = { what, 1, false, true, 1 };
 	struct pin_set *set;
 	char name[80];
 	struct bed b;
@@ -557,7 +567,7 @@ static void beside_pins(const char *what, void (*fn)(struct loop *l))
 	pin(set, b.ip[2], 0, 2048);
 	for (k = 0; k < 3 * repetitions && k < MAX_REPEAT; k++)
 		for (unsigned int i = 0; i < FILES; i++) {
-			struct loop l = { &s, &b, i, 40000, 0, fn, 0 };
+			struct loop l = { &s, &b, i, 40000, fn, 0 };
 			uint64_t wall = now_ns(), cpu = cpu_ns();
 
 			fn(&l);
@@ -601,7 +611,7 @@ static void all_shapes(const char *what, void (*fn)(struct loop *l), bool large)
 	for (int range = 0; range < 2; range++)
 		for (uint64_t blocks = 1; blocks <= (large ? 512 : 1);
 		     blocks *= 512) {
-			struct shape s = { what, blocks, range, true, 1, 0 };
+			struct shape s = { what, blocks, range, true, 1 };
 
 			run_shape(&s, fn);
 			s.threads = 2;
@@ -620,9 +630,11 @@ static void all(void)
 	all_shapes("extend", extend, false);
 	last_unpin(false);
 	last_unpin(true);
-	with_others("unpin_before_break", false, unpin_before_break);
-	with_others("unpin_before_break", true, unpin_before_break);
-	with_others("break_beside", true, break_beside);
+	for (size_t i = 0; i < ARRAY_SIZE(crowds); i++) {
+		unpin_before_break(false, crowds[i]);
+		unpin_before_break(true, crowds[i]);
+		beside_others(crowds[i]);
+	}
 	beside_pins("fs_read_4k", reading);
 	beside_pins("fs_write_4k", writing);
 }
