@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# What the storm's tests share; sourced after lib.sh and scene.sh.
+
+# How long a storm's truncate under a stream, or any of its operations, may take.
+STORM_TRUNCATE_MS=2000
+STORM_LIMIT_S=30
+if [ -n "${PINFS_SANITIZE:-}" ]; then
+	STORM_TRUNCATE_MS=6000
+	STORM_LIMIT_S=60
+fi
+
+# storm_pool - a new pool, in which there is not enough room for all of the
+# storm's files: a freed block has a new owner at once
+storm_pool() {
+	local free
+
+	pool_new 32M
+	mount_pool
+	free=$(stat -f -c '%a * %S' "$MNT")
+	fallocate -l $((free - (6 << 20))) "$MNT/ballast"
+	umount_pool
+}
+
+# storm_mount SCOPE - with an event stream that conform reads from its beginning
+storm_mount() {
+	mount_pool "layout_scope=$1,break_warn=20"
+	rm -f "$WORK/events"
+	mkfifo "$WORK/events"
+	run_bg conform conform --complete --scope "$1" "$WORK/events"
+	: >"$WORK/trace.log"
+	pinfs trace --json "$MNT" >"$WORK/events" 2>"$WORK/trace.log" &
+	e2e_pid[trace]=$!
+	await_line 'recording' "$WORK/trace.log"
+}
+
+# storm_umount - by a signal: the reader of events uses the mount till its end
+storm_umount() {
+	kill -TERM "$(daemon_pid)"
+	wait_daemon
+	wait_bg conform
+	wait "${e2e_pid[trace]}" || fail "pinfs trace: $(cat "$WORK/trace.log")"
+	cat "$WORK/conform.log"
+}
+
+# storm_start SECONDS SEED [ARG...]
+storm_start() {
+	run_bg storm storm --seconds "$1" --seed "$2" --limit $STORM_LIMIT_S \
+		--truncate-ms $STORM_TRUNCATE_MS "${@:3}" "$MNT" "$SLOWDEV"
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * L4: a constant stream of DMA on a file, never a moment without, cannot starve
+ * a truncate of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "storm.h"
+
+#define STREAMS	  8u
+#define TRUNCATES 4u
+#define HOLD_MS	  30u
+#define LENGTH	  (64u << 10)
+
+static int open_file(const struct storm *st)
+{
+	return openat(st->dir, "starve", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static void stream(struct proc *p)
+{
+	struct target t = { .fd = open_file(p->st) };
+
+	if (t.fd < 0)
+		broken(p, "starve: %s", strerror(errno));
+	while (!p->st->shared->stop) {
+		p->st->shared->done[p->index - 1]++;
+		(void)dma_hold(p, &t, LENGTH, HOLD_MS + p->index);
+	}
+	target_close(&t);
+}
+
+/* truncate_once - for no longer than it may take, and say how long, ms */
+static uint64_t truncate_once(struct proc *p, int fd, unsigned int round)
+{
+	unsigned int most = p->st->truncate_ms;
+	struct itimerval when = {
+		.it_value = { most / 1000 + 1, 0 },
+		.it_interval = { 1, 0 },
+	};
+	uint64_t began = now_us();
+
+	setitimer(ITIMER_REAL, &when, NULL);
+	if (ftruncate(fd, round % 2 ? 0 : 2 * LENGTH) && errno != EINTR)
+		broken(p, "truncate in a stream of DMA: %s", strerror(errno));
+	memset(&when, 0, sizeof(when));
+	setitimer(ITIMER_REAL, &when, NULL);
+	return (now_us() - began) / 1000;
+}
+
+/* The truncates; after each the stream has to have gone on a while. */
+static void cut(struct proc *p)
+{
+	struct storm *st = p->st;
+	int fd = open_file(st);
+	uint64_t ms;
+
+	ops_catch_signals();
+	for (unsigned int i = 0; i < TRUNCATES; i++) {
+		usleep(3 * HOLD_MS * 1000);
+		ms = truncate_once(p, fd, i);
+		if (ms > st->truncate_ms)
+			broken(p,
+			       "a truncate in a stream of DMA took %llu ms, "
+			       "not %u or less (L4)",
+			       (unsigned long long)ms, st->truncate_ms);
+	}
+	close(fd);
+}
+
+int starve(struct storm *st)
+{
+	struct shared *sh = st->shared;
+	int status, failed = 0;
+	unsigned int live = 0;
+	pid_t cutter, pid;
+
+	for (unsigned int i = 0; i < STREAMS; i++)
+		live += proc_run(st, i + 1, stream) != 0;
+	cutter = proc_run(st, STREAMS + 1, cut);
+	live += cutter != 0;
+	while (live && (pid = wait(&status)) > 0) {
+		live--;
+		failed |= status != 0;
+		if (pid == cutter || status)
+			sh->stop = 1;
+	}
+	memset((void *)sh->done, 0, sizeof(sh->done));
+	sh->stop = 0;
+	return failed;
+}
