@@ -52,14 +52,12 @@ int fs_getattr(struct fs *fs, uint64_t node, struct stat *st)
 
 	if (err)
 		return err;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	if (ip->dead)
 		err = -ESTALE;
 	else
 		fs_fill_stat(ip, NULL, st);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	inode_put(ip);
 	return err;
 }
@@ -218,16 +216,14 @@ static ssize_t read_xattr(struct fs *fs, uint64_t node, const char *name,
 
 	if (n)
 		return n;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	if (ip->dead)
 		n = -ESTALE;
 	else if (name)
 		n = xattr_get(ip, name, buf, size);
 	else
 		n = xattr_list(ip, buf, size);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	inode_put(ip);
 	return n;
 }
@@ -288,14 +284,12 @@ int fs_get_flags(struct fs *fs, uint64_t node, uint64_t *flags)
 
 	if (err)
 		return err;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	if (ip->dead)
 		err = -ESTALE;
 	else
 		*flags = le64_to_cpu(inode_read(ip, NULL)->flags);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	inode_put(ip);
 	return err;
 }

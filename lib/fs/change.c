@@ -315,20 +315,19 @@ static int check_range(const struct fs_change *ch)
 }
 
 /* check_inode - may this inode be changed so? */
-static int check_inode(struct fs *fs, struct inode *ip, struct fs_change *ch)
+static int check_inode(struct fs_change *ch)
 {
-	unsigned int guard = journal_enter(fs->vol->journal);
+	struct inode *ip = ch->ip;
+	unsigned int guard = inode_look(ip);
 	uint64_t flags;
 	uint32_t mode;
 	bool dead;
 
-	pthread_rwlock_rdlock(&ip->lock);
 	set_span(ch, inode_size(ip, NULL));
 	dead = ip->dead;
 	mode = inode_mode(ip, NULL);
 	flags = le64_to_cpu(inode_read(ip, NULL)->flags);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	if (dead)
 		return -ESTALE;
 	if (S_ISDIR(mode))
@@ -362,7 +361,7 @@ int fs_change_init(struct fs *fs, uint64_t node, struct fs_change *ch)
 	if (err)
 		return err;
 	ch->fs = fs;
-	err = check_inode(fs, ch->ip, ch);
+	err = check_inode(ch);
 	if (err)
 		goto err_inode;
 	ch->brk.change = ch->kind;

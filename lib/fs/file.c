@@ -49,13 +49,11 @@ int fs_file_open(struct fs *fs, uint64_t node, int flags, struct fs_file **out)
 
 	if (err)
 		return err;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	err = check_open(fs, ip, flags);
 	if (!err)
 		err = fs_file_new(ip, flags, out);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	inode_put(ip);
 	return err;
 }
@@ -96,11 +94,9 @@ bool fs_file_is_dax(struct fs *fs, struct fs_file *file)
 		return true;
 	if (fs->opt.dax == FS_DAX_NEVER)
 		return false;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	flags = le64_to_cpu(inode_read(ip, NULL)->flags);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	return flags & PINFS_IFLAG_DAX;
 }
 
@@ -260,13 +256,12 @@ int64_t fs_lseek(struct fs *fs, struct fs_file *file, uint64_t off, int whence)
 	unsigned int guard;
 	int64_t at;
 
+	(void)fs;
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	at = ip->dead ? -ESTALE : seek_locked(ip, off, whence == SEEK_DATA);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	return at;
 }
 
@@ -310,15 +305,13 @@ static int map_locked(struct fs *fs, struct inode *ip, struct pinfs_ioc_map *io)
 int fs_map(struct fs *fs, struct fs_file *file, struct pinfs_ioc_map *io)
 {
 	struct inode *ip = file->ip;
-	unsigned int guard = journal_enter(fs->vol->journal);
+	unsigned int guard = inode_look(ip);
 	int err;
 
-	pthread_rwlock_rdlock(&ip->lock);
 	if (!S_ISREG(inode_mode(ip, NULL)))
 		err = -EINVAL;
 	else
 		err = ip->dead ? -ESTALE : map_locked(fs, ip, io);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	return err;
 }

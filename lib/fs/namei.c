@@ -20,18 +20,16 @@ int dir_check(struct inode *dir)
 }
 
 /* find - the entry under a shared lock of the directory, taken here */
-static int find(struct fs *fs, struct inode *dir, const char *name, size_t len,
+static int find(struct inode *dir, const char *name, size_t len,
 		struct dir_entry *e)
 {
-	unsigned int guard = journal_enter(fs->vol->journal);
+	unsigned int guard = inode_look(dir);
 	int err;
 
-	pthread_rwlock_rdlock(&dir->lock);
 	err = dir_check(dir);
 	if (!err)
 		err = dir_lookup(dir, NULL, name, len, e);
-	pthread_rwlock_unlock(&dir->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(dir, guard);
 	return err;
 }
 
@@ -44,14 +42,12 @@ static int get_entry(struct fs *fs, uint64_t ino, struct fs_entry *out)
 
 	if (err)
 		return err;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	if (ip->dead)
 		err = -ESTALE;
 	else
 		fs_fill_entry(ip, NULL, out);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	inode_put(ip);
 	return err;
 }
@@ -71,7 +67,7 @@ static int lookup_in(struct fs *fs, struct inode *dir, const char *name,
 	for (int i = 0; i < LOOKUP_TRIES && err == -ESTALE; i++) {
 		struct dir_entry e;
 
-		err = find(fs, dir, name, len, &e);
+		err = find(dir, name, len, &e);
 		if (err)
 			return err;
 		err = get_entry(fs, e.ino, out);
@@ -83,17 +79,15 @@ static int lookup_in(struct fs *fs, struct inode *dir, const char *name,
 static int lookup_dot(struct fs *fs, struct inode *dir, bool up,
 		      struct fs_entry *out)
 {
-	unsigned int guard = journal_enter(fs->vol->journal);
+	unsigned int guard = inode_look(dir);
 	uint64_t ino = dir->ino;
 	int err = 0;
 
-	pthread_rwlock_rdlock(&dir->lock);
 	if (up) {
 		err = dir_check(dir);
 		ino = le64_to_cpu(inode_read(dir, NULL)->parent);
 	}
-	pthread_rwlock_unlock(&dir->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(dir, guard);
 	return err ? err : get_entry(fs, ino, out);
 }
 
@@ -362,11 +356,9 @@ int fs_readlink(struct fs *fs, uint64_t node, char *buf)
 
 	if (err)
 		return err;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	err = read_target(ip, buf);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	inode_put(ip);
 	return err;
 }
@@ -445,7 +437,7 @@ int entry_of(struct fs *fs, struct inode *dir, const char *name, size_t len,
 	for (int i = 0; i < LOOKUP_TRIES && err == -ESTALE; i++) {
 		struct dir_entry e;
 
-		err = find(fs, dir, name, len, &e);
+		err = find(dir, name, len, &e);
 		if (err)
 			return err;
 		err = inode_get(fs->vol, e.ino, INODE_ANY_GEN, out);

@@ -77,13 +77,11 @@ static bool fill_attr(struct fs *fs, struct fs_dirent *d)
 
 	if (inode_get(fs->vol, d->ino, INODE_ANY_GEN, &ip))
 		return false;
-	guard = journal_enter(fs->vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	alive = !ip->dead;
 	if (alive)
 		fs_fill_entry(ip, NULL, &d->entry);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	inode_put(ip);
 	d->has_entry = alive;
 	return alive;
@@ -192,12 +190,10 @@ static uint64_t parent_of(struct volume *vol, uint64_t ino)
 
 	if (inode_get(vol, ino, INODE_ANY_GEN, &ip))
 		return 0;
-	guard = journal_enter(vol->journal);
-	pthread_rwlock_rdlock(&ip->lock);
+	guard = inode_look(ip);
 	if (!ip->dead && !ip->unlinked)
 		parent = le64_to_cpu(inode_read(ip, NULL)->parent);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(vol->journal, guard);
+	inode_look_end(ip, guard);
 	inode_put(ip);
 	return parent;
 }
@@ -211,12 +207,10 @@ static bool name_in(struct volume *vol, uint64_t parent, uint64_t ino,
 
 	if (inode_get(vol, parent, INODE_ANY_GEN, &dir))
 		return false;
-	guard = journal_enter(vol->journal);
-	pthread_rwlock_rdlock(&dir->lock);
+	guard = inode_look(dir);
 	if (dir_check(dir) == 0)
 		dir_iterate(dir, 0, match_ino, &s);
-	pthread_rwlock_unlock(&dir->lock);
-	journal_leave(vol->journal, guard);
+	inode_look_end(dir, guard);
 	inode_put(dir);
 	return s.found;
 }

@@ -286,23 +286,20 @@ static ssize_t copy_out(struct fs *fs, struct fs_file *in, uint64_t off,
 }
 
 /* size_of - a file's, as it is now */
-static uint64_t size_of(struct fs *fs, struct inode *ip)
+static uint64_t size_of(struct inode *ip)
 {
-	unsigned int guard = journal_enter(fs->vol->journal);
-	uint64_t size;
+	unsigned int guard = inode_look(ip);
+	uint64_t size = inode_size(ip, NULL);
 
-	pthread_rwlock_rdlock(&ip->lock);
-	size = inode_size(ip, NULL);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(fs->vol->journal, guard);
+	inode_look_end(ip, guard);
 	return size;
 }
 
 /* clamp - what there is to copy: not what the copy itself will append */
-static int clamp(struct fs *fs, struct fs_file *in, uint64_t off_in,
-		 struct fs_file *out, uint64_t off_out, size_t *len)
+static int clamp(struct fs_file *in, uint64_t off_in, struct fs_file *out,
+		 uint64_t off_out, size_t *len)
 {
-	uint64_t size = size_of(fs, in->ip);
+	uint64_t size = size_of(in->ip);
 
 	*len = off_in < size ? min_u64(*len, size - off_in) : 0;
 	if (in->ip == out->ip && off_in < off_out + *len &&
@@ -320,8 +317,7 @@ ssize_t fs_copy_range(struct fs *fs, struct fs_file *in, uint64_t off_in,
 	size_t done = 0;
 
 	if (!n)
-		n = clamp(fs, in, off_in, out, off_out, &len);
-
+		n = clamp(in, off_in, out, off_out, &len);
 	while (n >= 0 && done < len) {
 		n = copy_out(fs, in, off_in + done, buf,
 			     min_u64(len - done, FS_READ_MAX), r);

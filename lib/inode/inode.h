@@ -77,6 +77,24 @@ void inode_put(struct inode *ip);
 unsigned int inode_lock_all(struct inode **ip, unsigned int n);
 void inode_unlock_all(struct inode **ip, unsigned int n);
 
+/*
+ * inode_look - have ip stay as it is, to be looked at: its lock, shared, and a
+ * guard of the journal's (journal_enter), for inode_look_end()
+ */
+static inline unsigned int inode_look(struct inode *ip)
+{
+	unsigned int guard = journal_enter(ip->vol->journal);
+
+	pthread_rwlock_rdlock(&ip->lock);
+	return guard;
+}
+
+static inline void inode_look_end(struct inode *ip, unsigned int guard)
+{
+	pthread_rwlock_unlock(&ip->lock);
+	journal_leave(ip->vol->journal, guard);
+}
+
 /* inode_read - contents, the orphan line excepted; tx may be NULL */
 const struct pinfs_inode *inode_read(struct inode *ip, struct tx *tx);
 

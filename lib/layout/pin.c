@@ -130,16 +130,13 @@ static int resolve(const struct pin_set *set, struct inode *ip,
 static int pin_once(struct pin_set *set, struct inode *ip, struct pin_range *r,
 		    size_t *room)
 {
-	struct journal *j = ip->vol->journal;
-	unsigned int guard = journal_enter(j);
+	unsigned int guard = inode_look(ip);
 	uint64_t seq;
 	int err;
 
-	pthread_rwlock_rdlock(&ip->lock);
 	seq = atomic_load(&ip->layout_seq);
 	err = ip->dead ? -ESTALE : resolve(set, ip, r, room);
-	pthread_rwlock_unlock(&ip->lock);
-	journal_leave(j, guard);
+	inode_look_end(ip, guard);
 	if (!err)
 		err = runs_count_up(set->ls, r);
 	if (err || atomic_load(&ip->layout_seq) == seq || OMIT(set->ls, l2))
