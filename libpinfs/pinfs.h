@@ -209,8 +209,9 @@ PINFS_API void pinfs_ring_files(const pinfs_pin *pin, const pinfs_pool *pool,
  *
  * The file ends there, if it ended before; pinned bytes behind that read as
  * zeroes.  Reads that begin after the return see what the device wrote.  The
- * set is gone whatever is returned: -EINTR: the signal came when the pins had
- * ended, but some cached pages had not gone yet; -ENOENT: it had ended before;
+ * set is gone whatever is returned: -EINTR: a signal came when the pins had
+ * ended, but some cached pages had not gone yet; -EDEADLK: nor have they in ten
+ * seconds, it may be since a truncate waits for another set of yours; -ENOENT: it had ended before;
  * -ENOTCONN: the daemon has; -EIO and its like: what arrived may not be durable.
  */
 PINFS_API int pinfs_pin_end(pinfs_pin *pin, uint64_t end);

@@ -16,6 +16,12 @@
  */
 #define WRITE_BACK_NS NSEC_PER_SEC
 
+/*
+ * The same at its end: the truncate may wait for another set of the client that
+ * waits here.
+ */
+#define DROP_PAGES_NS (10 * NSEC_PER_SEC)
+
 /* struct client_file - what a set has pinned of one file */
 struct client_file {
 	struct client_file *next;
@@ -366,10 +372,11 @@ static int drop_pages(struct client *c)
 		if (span)
 			span[n++] = s;
 		else
-			err = pinning_drop_pages(c->pinning, &s, 1);
+			err = pinning_drop_pages(c->pinning, &s, 1,
+						 DROP_PAGES_NS);
 	}
 	if (span)
-		err = pinning_drop_pages(c->pinning, span, n);
+		err = pinning_drop_pages(c->pinning, span, n, DROP_PAGES_NS);
 	free(span);
 	return err;
 }

@@ -82,8 +82,8 @@ void client_stop(struct client *c);
  * @why: 0, or why nothing is known of the I/O, for the statistics
  *
  * On a thread that serves no request and holds no lock (C5); once. The pins end
- * in any case; errors are those of the file's storage, and -EINTR: the kernel's
- * pages of the ranges have not all gone yet.
+ * in any case; errors are those of the file's storage, and -EINTR, or -EDEADLK
+ * after ten seconds: the kernel's pages of the ranges have not all gone yet.
  */
 int client_end(struct client *c, uint64_t end, int why);
 

@@ -18,7 +18,7 @@ struct pinning {
 	unsigned int refs; /* lock: the owner's, and one an errand */
 	bool granted; /* lock */
 	int stop; /* lock: what waits are to return */
-	struct errand *errand; /* lock: the write back that runs, or NULL */
+	struct errand *errand; /* lock: a write back that runs, or NULL */
 	struct admission admission;
 };
 
@@ -181,22 +181,26 @@ static void run_errand(void *arg)
 		pinning_free(p);
 }
 
-static int errand_start(struct pinning *p, struct errand *e)
+/* errand_start - on success it is for errand_wait() to free e; -ENOMEM */
+static int errand_start(struct pinning *p, struct errand *e, bool write_back)
 {
 	int err;
 
 	pthread_mutex_lock(&p->lock);
 	p->refs++;
-	p->errand = e;
+	if (write_back)
+		p->errand = e;
 	pthread_mutex_unlock(&p->lock);
 	err = p->opt.spawn(p->opt.spawn_arg, run_errand, e);
 	if (!err)
 		return 0;
 	pthread_mutex_lock(&p->lock);
 	p->refs--;
-	p->errand = NULL;
+	if (p->errand == e)
+		p->errand = NULL;
 	pthread_mutex_unlock(&p->lock);
-	return err;
+	errand_free(e);
+	return -ENOMEM;
 }
 
 static struct timespec deadline_of(uint64_t limit_ns)
@@ -238,7 +242,7 @@ static int errand_wait(struct pinning *p, struct errand *e,
 }
 
 /*
- * errand_before - wait for an earlier one that nobody waits for any more
+ * errand_before - wait for a write back that its waiter has left
  *
  * So a set has one at a time, however often it tries.
  */
@@ -255,9 +259,9 @@ static int errand_before(struct pinning *p, const struct timespec *deadline)
 	return err;
 }
 
-static int invalidate_and_wait(struct pinning *p,
-			       const struct pinning_span *span, size_t count,
-			       uint64_t limit_ns)
+/* write_back - on a thread of its own, waited for until the limit has passed */
+static int write_back(struct pinning *p, const struct pinning_span *span,
+		      uint64_t limit_ns)
 {
 	struct timespec at = deadline_of(limit_ns);
 	const struct timespec *deadline = limit_ns ? &at : NULL;
@@ -267,15 +271,9 @@ static int invalidate_and_wait(struct pinning *p,
 	err = errand_before(p, deadline);
 	if (err)
 		return err;
-	e = errand_new(p, span, count);
-	if (!e)
-		return -ENOMEM;
-	err = errand_start(p, e);
-	if (err) {
-		errand_free(e);
-		return err == -EAGAIN ? -ENOMEM : err;
-	}
-	return errand_wait(p, e, deadline);
+	e = errand_new(p, span, 1);
+	err = e ? errand_start(p, e, true) : -ENOMEM;
+	return err ? err : errand_wait(p, e, deadline);
 }
 
 int pinning_write_back(struct pinning *p, struct inode *ip, uint64_t limit_ns)
@@ -290,14 +288,16 @@ int pinning_write_back(struct pinning *p, struct inode *ip, uint64_t limit_ns)
 	if (err)
 		return err;
 	if (p->opt.spawn)
-		return invalidate_and_wait(p, &all, 1, limit_ns);
+		return write_back(p, &all, limit_ns);
 	invalidate(p, &all, 1);
 	return 0;
 }
 
 int pinning_drop_pages(struct pinning *p, const struct pinning_span *span,
-		       size_t count)
+		       size_t count, uint64_t limit_ns)
 {
+	struct timespec at = deadline_of(limit_ns);
+	struct errand *e = NULL;
 	int err = -ENOMEM;
 
 	/* A cancelled set's end is not called off by that. */
@@ -307,13 +307,14 @@ int pinning_drop_pages(struct pinning *p, const struct pinning_span *span,
 		p->stop = 0;
 	pthread_mutex_unlock(&p->lock);
 	if (p->opt.spawn)
-		err = invalidate_and_wait(p, span, count, 0);
+		e = errand_new(p, span, count);
+	if (e)
+		err = errand_start(p, e, false);
+	if (!err)
+		return errand_wait(p, e, limit_ns ? &at : NULL);
 	/* Nothing waits for us any more: here, then. */
-	if (err == -ENOMEM) {
-		invalidate(p, span, count);
-		err = 0;
-	}
-	return err;
+	invalidate(p, span, count);
+	return 0;
 }
 
 /* --- admission ------------------------------------------------------------ */

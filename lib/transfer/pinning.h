@@ -76,11 +76,11 @@ struct pinning_span {
 /*
  * pinning_drop_pages - C2: the kernel's pages of these go, after the pins have
  *
- * 0; what pinning_stop() said: then they go without anybody waiting, and the
- * set lives until they have.
+ * 0; -EDEADLK: the limit has passed; what pinning_stop() said: then they go
+ * without anybody waiting, and the set lives until they have.
  */
 int pinning_drop_pages(struct pinning *p, const struct pinning_span *span,
-		       size_t count);
+		       size_t count, uint64_t limit_ns);
 
 /* pinning_end - unpins if need be; the cancel function runs no more */
 void pinning_end(struct pinning *p);

@@ -331,7 +331,10 @@ struct pinfs_ioc_pin_extend {
 
 #define PINFS_PIN_END_ALL UINT64_MAX
 
-/* The I/O is over.  EINTR: the pins have ended, but cached pages have not gone. */
+/*
+ * The I/O is over.  EINTR, or EDEADLK after ten seconds: the pins have ended,
+ * but not all cached pages of the ranges have gone.
+ */
 struct pinfs_ioc_pin_end {
 	uint64_t id;
 	uint64_t key;
