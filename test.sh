@@ -6,6 +6,8 @@
 #                       threads share in tsan, too
 #   end-to-end tests    release build, each kind of pool; some in asan, too, on
 #                       memory
+#   storm               all three builds; and asan's with checks of the protocol
+#                       left out, which must be noticed
 # The last line is the count.  docs/TESTING.md says how to run less.
 set -eu -o pipefail
 cd "$(dirname "$0")"
@@ -109,4 +111,8 @@ run_tests asan unit
 run_tests tsan unit -R "/test_($threads)\$"
 run_tests release e2e
 run_tests asan e2e-asan -E '/disk$'
+run_tests release storm
+run_tests asan storm -E '/disk$'
+run_tests tsan storm -E '/disk$'
+run_tests asan storm-proof
 finish

@@ -15,32 +15,43 @@ most=60 # seconds until it must have been noticed
 #
 # NAME: only that may notice, storm or conform; otherwise, who comes first.
 without() {
-	local omitted=$1 only=${3:-} began name pid status=0
+	local omitted=$1 scope=$2 only=${3:-} began who pid status=0
 
-	export PINFS_OMIT=$omitted
-	storm_pool
-	storm_mount "$2"
-	unset PINFS_OMIT
+	PINFS_OMIT=$omitted storm_mount_new "$scope"
 	began=$(now_ms)
 	storm_start "$most" "${STORM_SEED:-$RANDOM}"
-	if [ "$only" = storm ]; then
-		wait "${e2e_pid[storm]}" || status=$?
-		pid=${e2e_pid[storm]}
+	if [ -n "$only" ]; then
+		wait "${e2e_pid[$only]}" || status=$?
+		who=$only
 	else
 		wait -n -p pid "${e2e_pid[storm]}" "${e2e_pid[conform]}" ||
 			status=$?
+		who=storm
+		[ "$pid" = "${e2e_pid[storm]}" ] || who=conform
 	fi
-	name=conform
-	[ "$pid" = "${e2e_pid[conform]}" ] || name=storm
 	[ "$status" != 0 ] || fail "without $omitted all was well"
-	echo "without $omitted, scope $2: noticed by $name after" \
-		"$(($(now_ms) - began)) ms: $(reason "$name")"
+	# A daemon that has stopped itself came before those that miss it.
+	if await 0 exit "$(daemon_pid)" 2>/dev/null; then
+		who=pinfsd.$e2e_mounts
+	fi
+	echo "without $omitted, scope $scope: noticed by ${who%%.*} after" \
+		"$(($(now_ms) - began)) ms: $(reason "$who")"
 	drop_mount
+}
+
+storm_mount_new() {
+	storm_pool
+	storm_mount "$1"
 }
 
 # reason NAME - what it said
 reason() {
-	grep -m 1 -E '^(storm|conform): ' "$WORK/$1.log" || true
+	grep -m 1 -E '^(storm|conform|pinfs): ' "$WORK/$1.log" || true
+}
+
+# end_of PID - without what the shell has to say of how it ended
+end_of() {
+	wait "$1" 2>/dev/null || true
 }
 
 # drop_mount - the daemon, whatever has become of it, and who used it
@@ -48,17 +59,18 @@ drop_mount() {
 	local name
 
 	kill -KILL "$(daemon_pid)" 2>/dev/null || true
-	for name in storm conform trace; do
-		wait "${e2e_pid[$name]}" || true
-	done
-	wait "$(daemon_pid)" || true
+	{
+		for name in storm conform trace; do
+			end_of "${e2e_pid[$name]}"
+		done
+		end_of "$(daemon_pid)"
+	} 2>/dev/null
 	unset "e2e_daemon[$MNT]"
 	expect fusermount3 -u -z "$MNT"
 }
 
 with_all() {
-	storm_pool
-	storm_mount file
+	storm_mount_new file
 	storm_start 3 "${STORM_SEED:-$RANDOM}"
 	wait_bg storm
 	storm_umount

@@ -30,6 +30,7 @@ enum turn {
 	TURN_CANCEL_IOCTL,
 	TURN_CLOSE, /* the device ends */
 	TURN_PAUSE,
+	TURN_READ, /* the file, so that the kernel caches what is not final */
 };
 
 struct transfer {
@@ -171,6 +172,17 @@ static void cancel_by_ioctl(struct transfer *d)
 		broken(d->p, "cancelling: %s", strerror(errno));
 }
 
+static void read_meanwhile(struct transfer *d)
+{
+	ssize_t n = pread(d->t->fd, d->p->buf + BUF_SIZE / 2,
+			  min_u64(d->len, BUF_SIZE / 2), (off_t)d->off);
+
+	if (n < 0)
+		broken(d->p, "read in a DMA: %s", strerror(errno));
+	sector_check(d->p, "read in a DMA", d->t->id, d->off,
+		     d->p->buf + BUF_SIZE / 2, (size_t)n);
+}
+
 static void take_turn(struct transfer *d)
 {
 	d->turn_at = NEVER;
@@ -191,6 +203,9 @@ static void take_turn(struct transfer *d)
 		break;
 	case TURN_PAUSE:
 		d->resume_us = now_us() + d->pause_ms * 1000;
+		break;
+	case TURN_READ:
+		read_meanwhile(d);
 		break;
 	}
 }
@@ -310,7 +325,7 @@ static enum outcome check_end(const struct transfer *d)
 {
 	static const int may_be[] = { ECANCELED, ENOSPC, ENXIO, 0 };
 	bool nowait = d->start.flags & PINFS_DMA_NOWAIT;
-	bool cut = d->turn != TURN_NONE && d->turn != TURN_PAUSE;
+	bool cut = d->turn != TURN_NONE && d->turn < TURN_PAUSE;
 
 	if (d->err == 0) {
 		if (d->moved != d->pos && !cut)
@@ -442,7 +457,7 @@ enum outcome dma_slow(struct proc *p)
 }
 
 enum outcome dma_hold(struct proc *p, struct target *t, uint64_t len,
-		      unsigned int hold_ms)
+		      unsigned int hold_ms, bool piecewise)
 {
 	struct transfer d = {
 		.p = p,
@@ -450,9 +465,12 @@ enum outcome dma_hold(struct proc *p, struct target *t, uint64_t len,
 		.in = true,
 		.len = len,
 		.turn = TURN_PAUSE,
-		.turn_at = len / 2,
+		.turn_at = len / 8,
 		.pause_ms = hold_ms,
 	};
+
+	if (piecewise)
+		d.start.flags = PINFS_DMA_ALL;
 
 	return transfer(&d);
 }
@@ -467,7 +485,8 @@ bool dma_exactly(struct proc *p, struct target *t, bool in, uint64_t off,
 		.off = off,
 		.len = len,
 		.exact = buf,
-		.turn_at = NEVER,
+		.turn = TURN_READ,
+		.turn_at = in ? len / 2 / SECTOR * SECTOR : NEVER,
 	};
 
 	return transfer(&d) == DONE && d.moved == len;

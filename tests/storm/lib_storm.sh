@@ -4,10 +4,10 @@
 # What the storm's tests share; sourced after lib.sh and scene.sh.
 
 # How long a storm's truncate under a stream, or any of its operations, may take.
-STORM_TRUNCATE_MS=2000
+STORM_TRUNCATE_MS=4000
 STORM_LIMIT_S=30
 if [ -n "${PINFS_SANITIZE:-}" ]; then
-	STORM_TRUNCATE_MS=6000
+	STORM_TRUNCATE_MS=8000
 	STORM_LIMIT_S=60
 fi
 

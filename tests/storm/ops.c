@@ -291,14 +291,16 @@ static enum outcome private_round(struct proc *p, struct target *t)
 {
 	uint64_t off = draw(p, 64) * SECTOR, len = draw_sectors(p, 32 << 10);
 	uint8_t *want = p->buf, *got = p->buf + BUF_SIZE / 2;
+	ssize_t n;
 
 	sector_fill(p, t->id, off, want, len);
 	if (chance(p, 50)) {
 		if (!dma_exactly(p, t, true, off, want, len))
 			return REFUSED;
-		if (pread(t->fd, got, len, (off_t)off) != (ssize_t)len)
-			broken(p, "reading what a DMA brought: %s",
-			       strerror(errno));
+		n = pread(t->fd, got, len, (off_t)off);
+		if (n != (ssize_t)len)
+			broken(p, "read after a DMA of %llu bytes: %zd (C2)",
+			       (unsigned long long)len, n);
 		same(p, "read after a DMA (C2)", want, got, len);
 		return DONE;
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * L4: a constant stream of DMA on a file, never a moment without, cannot starve
- * a truncate of it.
+ * a truncate of it. L5: nor does a DMA that goes on to pin, while a truncate waits
+ * for what it has pinned, wait for that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #define STREAMS	  8u
 #define TRUNCATES 4u
 #define HOLD_MS	  30u
-#define LENGTH	  (64u << 10)
+#define LENGTH	  (256u << 10)
 
 static int open_file(const struct storm *st)
 {
@@ -32,7 +33,7 @@ static void stream(struct proc *p)
 		broken(p, "starve: %s", strerror(errno));
 	while (!p->st->shared->stop) {
 		p->st->shared->done[p->index - 1]++;
-		(void)dma_hold(p, &t, LENGTH, HOLD_MS + p->index);
+		(void)dma_hold(p, &t, LENGTH, HOLD_MS + p->index, p->index % 2);
 	}
 	target_close(&t);
 }

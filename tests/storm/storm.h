@@ -119,9 +119,12 @@ bool allowed(int err, const int *list);
 enum outcome dma_in(struct proc *p);
 enum outcome dma_out(struct proc *p);
 enum outcome dma_slow(struct proc *p);
-/* dma_hold - from a device that keeps the blocks for so long */
+/*
+ * dma_hold - from a device that keeps the blocks for so long
+ * @piecewise: not all of the range is pinned at first, and the rest after that
+ */
 enum outcome dma_hold(struct proc *p, struct target *t, uint64_t len,
-		      unsigned int hold_ms);
+		      unsigned int hold_ms, bool piecewise);
 /* dma_exactly - all of [off, off + len) from or to buf; false: no space */
 bool dma_exactly(struct proc *p, struct target *t, bool in, uint64_t off,
 		 uint8_t *buf, uint64_t len);
@@ -144,7 +147,7 @@ void ops_check_all(struct proc *p);
 
 /* --- starve.c --- */
 
-/* starve - L4: truncates in the midst of a constant stream of DMA; 0 or 1 */
+/* starve - L4, L5: truncates in the midst of a stream of DMA; 0 or 1 */
 int starve(struct storm *st);
 
 #endif
