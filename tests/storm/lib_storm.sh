@@ -19,7 +19,7 @@ storm_pool() {
 	pool_new 32M
 	mount_pool
 	free=$(stat -f -c '%a * %S' "$MNT")
-	fallocate -l $((free - (6 << 20))) "$MNT/ballast"
+	fallocate -l $((free - (4 << 20))) "$MNT/ballast"
 	umount_pool
 }
 

@@ -25,7 +25,8 @@ void sector_fill(struct proc *p, uint64_t id, uint64_t off, void *buf,
 	for (size_t i = 0; i < len / sizeof(*word); i += WORDS) {
 		word[i + WORD_MAGIC] = MAGIC;
 		word[i + WORD_ID] = id;
-		word[i + WORD_OFFSET] = (off + i * sizeof(*word)) & -SECTOR;
+		word[i + WORD_OFFSET] = (off + i * sizeof(*word)) &
+					~(uint64_t)(SECTOR - 1);
 		word[i + WORD_SEQUENCE] = (uint64_t)p->index << 48 |
 					  p->sequence;
 	}
