@@ -245,13 +245,28 @@ static struct bitmap_run run_at_goal(const uint64_t *bits, uint32_t from,
 	return run;
 }
 
-/* group_search - the best run of the group for want; lock is held */
-static struct bitmap_run group_search(const uint64_t *bits, uint32_t from,
-				      uint32_t want, unsigned int flags)
+/* struct wish - what a search is for, and what it has come by */
+struct wish {
+	uint32_t want;
+	uint32_t atleast;
+	unsigned int flags;
+	uint32_t best; /* the highest hint below atleast */
+	uint64_t best_group;
+};
+
+/* group_search - the best run of the group for w->want; its lock is held */
+static struct bitmap_run group_search(const struct space *sp, uint64_t g,
+				      uint32_t from, const struct wish *w)
 {
+	const uint64_t *bits = sp->group[g].bits;
+	uint32_t most = hint_get(sp, g); /* no run is longer */
+	uint32_t want = most < w->want ? most : w->want;
 	struct bitmap_run run = { 0, 0 }, other;
 
-	if (want >= PINFS_CHUNK_BLOCKS || flags & SPACE_ALIGN) {
+	if (want == 0)
+		return run;
+	if (want >= PINFS_CHUNK_BLOCKS ||
+	    (w->flags & SPACE_ALIGN && most >= PINFS_CHUNK_BLOCKS)) {
 		run = bitmap_find_chunks(bits, from, want);
 		if (run.count == 0 && from > 0)
 			run = bitmap_find_chunks(bits, 0, want);
@@ -264,15 +279,6 @@ static struct bitmap_run group_search(const uint64_t *bits, uint32_t from,
 	other = bitmap_find_run(bits, 0, want);
 	return other.count > run.count ? other : run;
 }
-
-/* struct wish - what a search is for, and what it has come by */
-struct wish {
-	uint32_t want;
-	uint32_t atleast;
-	unsigned int flags;
-	uint32_t best; /* the highest hint below atleast */
-	uint64_t best_group;
-};
 
 /*
  * group_take - take the best run of group g if it continues at from or has at
@@ -292,7 +298,7 @@ static int group_take(struct space *sp, uint64_t g, uint32_t from,
 		goto out_unlock;
 	run = run_at_goal(grp->bits, from, w->want);
 	if (run.count == 0 || (w->flags & SPACE_EXACT && run.count < w->want)) {
-		run = group_search(grp->bits, from, w->want, w->flags);
+		run = group_search(sp, g, from, w);
 		if (run.count < w->want && run.count < PINFS_CHUNK_BLOCKS)
 			hint_set(sp, g, run.count);
 		if (run.count == 0 || run.count < w->atleast)
@@ -346,15 +352,17 @@ static uint64_t start_of(struct space *sp, uint64_t goal)
 static int search_groups(struct space *sp, uint64_t g0, uint32_t from,
 			 struct wish *w, struct space_run *out)
 {
-	uint64_t tried = 0;
+	uint64_t tried = 0, g = g0;
 
 	out->count = 0;
 	w->best = 0;
-	for (uint64_t i = 0; i < sp->groups; i++) {
-		uint64_t g = (g0 + i) % sp->groups;
-		uint32_t hint = hint_get(sp, g);
+	for (uint64_t i = 0; i < sp->groups; i++, g++) {
+		uint32_t hint;
 		int err;
 
+		if (g == sp->groups)
+			g = 0;
+		hint = hint_get(sp, g);
 		if (hint >= w->atleast) {
 			err = group_take(sp, g, i ? 0 : from, w, out);
 			if (err || out->count)
