@@ -15,7 +15,7 @@ build_packages=(
 	liburing-dev libxxhash-dev uuid-dev
 )
 test_packages=(
-	acl attr bzip2 diffutils e2fsprogs fio git jq make sqlite3
+	acl attr bzip2 diffutils e2fsprogs fio git jq make spin sqlite3
 	util-linux xfsprogs xz-utils
 )
 # Not installed, but kept here for the test that builds it.

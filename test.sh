@@ -4,6 +4,7 @@
 # Installs what is missing, builds, and runs every test:
 #   unit tests          release and asan (with ubsan) builds; those of what
 #                       threads share in tsan, too
+#   model               of the layout protocol: searched to the end
 #   end-to-end tests    release build, each kind of pool; some in asan, too, on
 #                       memory
 #   storm               all three builds; and asan's with checks of the protocol
@@ -109,6 +110,7 @@ done
 run_tests release unit
 run_tests asan unit
 run_tests tsan unit -R "/test_($threads)\$"
+run_tests release model
 run_tests release e2e
 run_tests asan e2e-asan -E '/disk$'
 run_tests release storm
