@@ -63,11 +63,34 @@ op_waited() {
 	assert_waited "$(op_said "$1" 1)" "$(op_said "$1" 2)" "$end"
 	[ "$(op_said "$1" 2)" -ge "$floor" ] ||
 		fail "$1 was over $((floor - $(op_said "$1" 2))) ms early"
+	figure waited $(($(op_said "$1" 2) - end))
 }
 
 # op_was_prompt NAME
 op_was_prompt() {
 	assert_prompt "$(op_said "$1" 1)" "$(op_said "$1" 2)"
+	figure prompt $(($(op_said "$1" 2) - $(op_said "$1" 1)))
+}
+
+# figure KIND MS - remember what has been measured; "waited": from the DMA's end
+# on, "prompt": from the operation's beginning
+figure() {
+	echo "$1 $2" >>"$WORK/figures"
+}
+
+# figures - say how many there were since the last time, and the longest of each
+figures() {
+	awk '{ n[$1]++; if ($2 > most[$1]) most[$1] = $2 }
+	END {
+		if (n["waited"])
+			printf " %d waited, over %d ms after the DMA at most;",
+				n["waited"], most["waited"]
+		if (n["prompt"])
+			printf " %d did not wait, %d ms at most;",
+				n["prompt"], most["prompt"]
+		print ""
+	}' "$WORK/figures"
+	: >"$WORK/figures"
 }
 
 # now_op RESULT OPERATION FILE [ARG...] - in the foreground, and promptly

@@ -28,6 +28,7 @@ end_change() {
 	else
 		assert_waited "$(started "$1")" "$(ended "$1")" \
 			"$(slowdev_stat last_answer_ms)"
+		figure waited $(($(ended "$1") - $(slowdev_stat last_answer_ms)))
 	fi
 }
 
@@ -380,6 +381,7 @@ rows_17_18_signals() {
 	wait_bg 18b 137
 	for name in $names; do
 		assert_prompt "$at" "$(ended "$name")"
+		figure prompt $(($(ended "$name") - at))
 		unchanged "$name"
 		is_running "dma-$name" || fail "the DMA has ended"
 	done
@@ -444,10 +446,18 @@ row_20_unmount() {
 	release_dma
 	wait_daemon
 	assert_prompt "$(slowdev_stat last_answer_ms)" "$(now_ms)"
+	figure waited $(($(now_ms) - $(slowdev_stat last_answer_ms)))
 	fsck_clean
 	mount_pool
 	has_pattern "$MNT/19" 0 64K 1M
 	umount_pool
+}
+
+# row NUMBER FUNCTION - and say what has been measured there
+row() {
+	: >"$WORK/figures"
+	"$2"
+	echo "row $1:$(figures)"
 }
 
 # --- run --------------------------------------------------------------------------------------------
@@ -457,21 +467,21 @@ need xfs_io
 pool_new $POOL_SIZE
 mount_pool $SCENE_OPTS
 slowdev_start --size 4M
-row_1_truncate_to_nothing
-row_2_truncate_elsewhere
-row_3_truncate_up
-row_4_punch_hole
-row_5_other_changes
-row_6_allocate
-row_7_what_is_no_change
-row_8_device_reads_the_file
-row_9_unmapped_first
-row_10_no_name_any_more
-row_11_caches_dropped
-row_15_meanwhile_others
-row_16_meanwhile_the_same_file
-rows_17_18_signals
-row_19_registered_buffers
-row_19_longterm
-row_20_unmount
+row 1 row_1_truncate_to_nothing
+row 2 row_2_truncate_elsewhere
+row 3 row_3_truncate_up
+row 4 row_4_punch_hole
+row 5 row_5_other_changes
+row 6 row_6_allocate
+row 7 row_7_what_is_no_change
+row 8 row_8_device_reads_the_file
+row 9 row_9_unmapped_first
+row 10 row_10_no_name_any_more
+row 11 row_11_caches_dropped
+row 15 row_15_meanwhile_others
+row 16 row_16_meanwhile_the_same_file
+row 17-18 rows_17_18_signals
+row 19 row_19_registered_buffers
+row 19 row_19_longterm
+row 20 row_20_unmount
 fsck_clean
