@@ -1,148 +1,140 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A client with pins and a ring of its own: it reads from the slow device right
- * into blocks of a file, and as often as not is killed while the kernel still
- * does so and a truncate of the file waits. Whoever gets the blocks must get
- * them after that (L11).
+ * A client with pins and a ring of its own (libpinfs): it reads from the slow
+ * device right into blocks of a file, and as often as not is killed while the
+ * kernel still does so and a truncate of the file waits. Whoever gets the blocks
+ * must get them after that (L11).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <pinfs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "storm.h"
-#include "wire/pinfs_ioctl.h"
 
-#define BLOCKS_MOST 16u
+#define RANGE_MOST (8u * BLOCK)
+#define RANGES	   2u
 /* A place on the device rests for so many rounds: late I/O still reads it. */
 #define PLACES	    16u
-#define PLACE_BYTES (BLOCKS_MOST * BLOCK)
+#define PLACE_BYTES (RANGES * RANGE_MOST)
+#define READS_MOST  (PLACE_BYTES / BLOCK)
 
 struct guest {
 	struct proc *p;
 	struct target *t;
-	uint64_t off, len; /* of the file */
+	uint64_t off[RANGES], len; /* of the file */
 	uint64_t place; /* of the device */
 	int file; /* a description of its own: what the set belongs to */
-	int pool;
-	uint8_t *mem; /* the pool */
-	struct pinfs_ioc_pin_begin set;
-	struct pinfs_ioc_pin_extend range;
+	int device;
+	pinfs_pool *pool;
+	pinfs_pin *pin;
 	struct io_uring ring;
+	unsigned int reads; /* under way */
 };
 
 /* --- the client -------------------------------------------------------------- */
 
-static void must(const struct guest *g, bool is_so, const char *what)
+/* must - a result that is negative is an error, and ends the storm */
+static void must(const struct guest *g, int err, const char *what)
 {
-	if (!is_so)
-		broken(g->p, "a client's %s: %s", what, strerror(errno));
+	if (err < 0)
+		broken(g->p, "a client's %s: %s", what, strerror(-err));
 }
 
-/* refuse - end the client: there was no space, or a signal */
-static void refuse_if(bool refused)
+static int or_errno(int result)
 {
-	if (refused)
-		_exit(2);
+	return result < 0 ? -errno : result;
 }
 
-static void pin(struct guest *g)
+static void set_up(struct guest *g)
 {
+	int keep[PINFS_RING_FILES];
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", g->t->fd);
 	g->file = open(path, O_RDWR | O_CLOEXEC);
-	must(g, g->file >= 0, "file");
+	must(g, or_errno(g->file), "file");
 	close(g->t->fd);
-	g->set.direction = PINFS_FROM_DEVICE;
-	must(g, !ioctl(g->file, PINFS_IOC_PIN_BEGIN, &g->set), "pin set");
-	g->range.id = g->set.id;
-	g->range.key = g->set.key;
-	g->range.offset = g->off;
-	g->range.length = g->len;
-	if (!ioctl(g->file, PINFS_IOC_PIN_EXTEND, &g->range))
-		return;
-	refuse_if(errno == ENOSPC || errno == EINTR);
-	must(g, false, "pins");
+	g->device = open(g->p->st->slowdev, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	must(g, or_errno(g->device), "device");
+	must(g, pinfs_pool_map(g->file, PROT_READ | PROT_WRITE, &g->pool),
+	     "mapping of the pool");
+	must(g, pinfs_pin_begin(g->file, PINFS_PIN_FROM_DEVICE, 0, &g->pin),
+	     "pin set");
+	must(g, io_uring_queue_init(READS_MOST, &g->ring, 0), "ring");
+	/* The ring keeps the file and the pool until its I/O is over. */
+	pinfs_ring_files(g->pin, g->pool, keep);
+	must(g, io_uring_register_files(&g->ring, keep, PINFS_RING_FILES),
+	     "registration");
 }
 
-/* map_pool - and have the pool's next owner wait for us (L12) */
-static void map_pool(struct guest *g)
+static void submit(struct guest *g, unsigned int range)
 {
-	struct flock lock = {
-		.l_type = F_RDLCK,
-		.l_whence = SEEK_SET,
-		.l_start = PINFS_GUEST_BYTE,
-		.l_len = 1,
-	};
-	struct pinfs_ioc_info info;
-	struct stat st;
+	uint64_t from = g->place + range * g->len;
+	struct iovec iov[READS_MOST];
+	ssize_t n = pinfs_pin_iovec(g->pin, g->pool, iov, READS_MOST);
 
-	must(g, !ioctl(g->file, PINFS_IOC_INFO, &info), "question");
-	g->pool = open(info.pool, O_RDWR | O_CLOEXEC);
-	must(g, g->pool >= 0 && !fstat(g->pool, &st), "pool");
-	must(g, !fcntl(g->pool, F_OFD_SETLK, &lock), "lock of the pool");
-	g->mem = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED, g->pool, 0);
-	must(g, g->mem != MAP_FAILED, "mapping of the pool");
-}
-
-/* submit - one read an extent; the ring keeps both descriptions alive (L11) */
-static void submit(struct guest *g)
-{
-	const int keep[] = { g->file, g->pool };
-	int device = open(g->p->st->slowdev, O_RDONLY | O_DIRECT | O_CLOEXEC);
-
-	must(g, device >= 0, "device");
-	errno = -io_uring_queue_init(BLOCKS_MOST, &g->ring, 0);
-	must(g, errno == 0, "ring");
-	errno = -io_uring_register_files(&g->ring, keep, 2);
-	must(g, errno == 0, "registration");
-	for (uint32_t i = 0; i < g->range.count; i++) {
-		const struct pinfs_ioc_pinned *e = &g->range.extent[i];
-		struct io_uring_sqe *sqe = io_uring_get_sqe(&g->ring);
-
-		io_uring_prep_read(sqe, device, g->mem + e->physical,
-				   (unsigned int)e->length,
-				   g->place + (e->logical - g->off));
+	must(g, (int)n, "memory");
+	for (ssize_t i = 0; i < n; i++) {
+		io_uring_prep_read(io_uring_get_sqe(&g->ring), g->device,
+				   iov[i].iov_base,
+				   (unsigned int)iov[i].iov_len, from);
+		from += iov[i].iov_len;
 	}
-	must(g, io_uring_submit(&g->ring) == (int)g->range.count, "I/O");
+	must(g, io_uring_submit(&g->ring), "I/O");
+	g->reads += (unsigned int)n;
+}
+
+/*
+ * transfer - the ranges one after the other, I/O of the first while the second
+ *            is pinned, be there a truncate that waits for the first (L5)
+ *
+ * EDEADLK: that has the kernel keep the file's dirty pages from being written.
+ */
+static void transfer(struct guest *g)
+{
+	static const int may_be[] = { ENOSPC, EINTR, EDEADLK, 0 };
+	int err;
+
+	for (unsigned int i = 0; i < RANGES; i++) {
+		err = pinfs_pin_extend(g->pin, g->file, g->off[i], g->len);
+		if (!err)
+			submit(g, i);
+		else if (!allowed(-err, may_be))
+			must(g, err, "pins");
+	}
+	if (!g->reads)
+		_exit(2); /* no space */
 }
 
 static void finish(struct guest *g)
 {
-	struct pinfs_ioc_pin_end end = {
-		.id = g->set.id,
-		.key = g->set.key,
-		.end = PINFS_PIN_END_ALL,
-	};
 	struct io_uring_cqe *cqe;
+	int err;
 
-	for (uint32_t i = 0; i < g->range.count; i++) {
-		errno = -io_uring_wait_cqe(&g->ring, &cqe);
-		must(g, errno == 0, "wait");
-		errno = -cqe->res;
-		must(g, cqe->res > 0, "I/O");
+	for (; g->reads; g->reads--) {
+		must(g, io_uring_wait_cqe(&g->ring, &cqe), "wait");
+		must(g, cqe->res, "I/O");
 		io_uring_cqe_seen(&g->ring, cqe);
 	}
-	must(g, !ioctl(g->file, PINFS_IOC_PIN_END, &end) || errno == EINTR,
-	     "end");
+	err = pinfs_pin_end(g->pin, PINFS_ALL);
+	must(g, err == -EINTR ? 0 : err, "end");
+	io_uring_queue_exit(&g->ring);
+	pinfs_pool_unmap(g->pool);
 }
 
 __attribute__((noreturn)) static void be_guest(struct guest *g, int tell,
 					       bool stay)
 {
-	pin(g);
-	map_pool(g);
-	submit(g);
-	must(g, write(tell, "", 1) == 1, "word");
+	set_up(g);
+	transfer(g);
+	must(g, or_errno((int)write(tell, "", 1)), "word");
 	while (stay)
 		pause();
 	finish(g);
@@ -166,7 +158,7 @@ static int wait_for(const struct guest *g, pid_t pid)
 	int status;
 
 	while (waitpid(pid, &status, 0) < 0)
-		must(g, errno == EINTR, "end");
+		must(g, errno == EINTR ? 0 : -errno, "end");
 	return status;
 }
 
@@ -185,7 +177,9 @@ static void kill_it(struct guest *g, pid_t pid)
 		usleep((useconds_t)draw(g->p, 2000));
 		cut = start_cut(g);
 	}
-	must(g, cut > 0 && wait_for(g, cut) == 0, "truncate");
+	must(g, or_errno(cut), "truncate");
+	if (wait_for(g, cut))
+		broken(g->p, "a truncate after a client's death has failed");
 	ops_write_around(g->p);
 	(void)wait_for(g, pid);
 }
@@ -218,10 +212,13 @@ static void fill_place(struct guest *g)
 	g->place = (STORM_PLACE * PROCS_MAX) +
 		   (p->index * PLACES + p->made_guests++ % PLACES) *
 			   (uint64_t)PLACE_BYTES;
-	sector_fill(p, g->t->id, g->off, p->buf, g->len);
+	for (unsigned int i = 0; i < RANGES; i++)
+		sector_fill(p, g->t->id, g->off[i], p->buf + i * g->len,
+			    g->len);
+	must(g, or_errno(device), "device");
 	must(g,
-	     device >= 0 && pwrite(device, p->buf, g->len, (off_t)g->place) ==
-				    (ssize_t)g->len,
+	     or_errno((int)pwrite(device, p->buf, RANGES * g->len,
+				  (off_t)g->place)),
 	     "device");
 	close(device);
 }
@@ -238,12 +235,15 @@ enum outcome guest(struct proc *p)
 	if (!p->st->slowdev || !target_open(p, O_RDWR, &t))
 		return REFUSED;
 	g.t = &t;
-	g.off = draw(p, FILE_MOST / BLOCK) * BLOCK;
-	g.len = (1 + draw(p, BLOCKS_MOST)) * BLOCK;
+	g.len = (1 + draw(p, RANGE_MOST / BLOCK)) * BLOCK;
+	for (unsigned int i = 0; i < RANGES; i++)
+		g.off[i] = draw(p, FILE_MOST / BLOCK) * BLOCK;
+	if (g.off[1] < g.off[0] + g.len)
+		g.off[1] = g.off[0] + g.len; /* not twice the same block */
 	fill_place(&g);
-	must(&g, !pipe2(word, O_CLOEXEC), "pipe");
+	must(&g, or_errno(pipe2(word, O_CLOEXEC)), "pipe");
 	pid = fork();
-	must(&g, pid >= 0, "process");
+	must(&g, or_errno(pid), "process");
 	if (pid == 0)
 		be_guest(&g, word[1], stay);
 	close(word[1]);
