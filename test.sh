@@ -17,7 +17,7 @@ presets=(release asan tsan)
 jobs=$(nproc)
 # Unit tests of what threads share.
 threads='base|pool|journal|journal_recover|space|inode|change|fs_threads'
-threads+='|transfer_waits|layout|layout_pins|layout_time|layout_range'
+threads+='|client|transfer_waits|layout|layout_pins|layout_time|layout_range'
 threads+='|layout_range_stress|trace|dma_time'
 passed=0
 failed=0

@@ -413,7 +413,11 @@ mount_pool $SCENE_OPTS
 expect_same "$WORK/filled" "$MNT/f"
 killed_with_io
 daemon_killed
-connection_cut
+if [ "$(id -u)" = 0 ]; then
+	connection_cut
+else
+	e2e_say "left out: umount -f, which needs root"
+fi
 sigterm_drains
 umount_later
 fsck_clean
