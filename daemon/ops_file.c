@@ -11,19 +11,22 @@
 
 /* --- opening -------------------------------------------------------------- */
 
-/* The kernel keeps no pages of a file that is DAX (C4). */
+/*
+ * The kernel keeps no pages of a file that is DAX (C4). It is not to drop at once
+ * those that it may have, though: for dirty ones an open would wait until they
+ * are written, that is for a truncate that waits (L6).
+ */
 static void set_caching(struct daemon *d, const struct handle *h,
 			struct fuse_file_info *fi)
 {
 	fi->fh = (uintptr_t)h;
 	fi->noflush = !layouts_omit_l11(fs_layouts(d->fs));
+	fi->keep_cache = 1;
 	if (fs_file_is_dax(d->fs, h->file)) {
 		fi->direct_io = 1;
 #ifdef HAVE_FUSE_PARALLEL_DIRECT_WRITES
 		fi->parallel_direct_writes = 1;
 #endif
-	} else {
-		fi->keep_cache = 1;
 	}
 }
 

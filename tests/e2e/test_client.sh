@@ -178,6 +178,7 @@ cannot_deadlock() {
 	read -r -t 30 -u "$h_out" _
 	start_op cut truncate "$MNT/m" 100
 	await_break cut
+	now_op 0 open "$MNT/m" # which does not wait for the page, either (L6)
 	ask c -EDEADLK extend 1 4K 4K
 	ask c ok extend-of 1 8K 4K "$MNT/n" w
 	ask c ok end 1 all
