@@ -183,6 +183,50 @@ order_is_kept() {
 	nothing_held
 }
 
+# await_pin - until the trace has one
+await_pin() {
+	timeout 30 jq -en 'first(inputs | select(.kind == "pin"))' \
+		< <(exec tail -n +2 -f "$WORK/trace.log") >/dev/null ||
+		fail "nothing is pinned"
+}
+
+# feed - the pipe's only writer; when told to
+feed() {
+	{
+		read -r _ <"$WORK/go"
+		pattern 1M
+	} >"$WORK/pipe"
+}
+
+# L5: a DMA from a pipe, whose length nobody knows, pins piece by piece; it may
+# go on to the next while a change waits for what it has.
+extension_goes_on() {
+	file_of "$MNT/x" 256K
+	run_bg trace pinfs trace --json "$MNT"
+	await_line 'recording' "$WORK/trace.log"
+	mkfifo "$WORK/pipe" "$WORK/go"
+	run_bg feed feed
+	run_bg dma pinfs dma --engine "$engine" from-device "$WORK/pipe" \
+		"$MNT/x"
+	await_pin
+	kill -TERM "$(pid_of trace)"
+	wait_bg trace 143
+	start_op trunc truncate "$MNT/x" 4K
+	await_break trunc
+	is_running dma || fail "the DMA is over: nothing is shown"
+	released=$(now_ms)
+	echo >"$WORK/go"
+	wait_bg feed
+	wait_bg dma
+	wait_op trunc
+	op_waited trunc "$released"
+	has_pattern "$MNT/x" 0 4K 0
+	expect_json 'length == 1 and .[0].length == 4096' \
+		pinfs map --json "$MNT/x"
+	rm "$MNT/x" "$WORK/pipe" "$WORK/go"
+	nothing_held
+}
+
 # --- L1 -----------------------------------------------------------------------------------
 
 # The neighbours of pinned blocks go and are given to others; the device writes
@@ -228,6 +272,7 @@ for engine in io_uring aio; do
 	changes_that_do_not_wait
 	holes_are_nobodys
 	order_is_kept
+	extension_goes_on
 	neighbours_are_given_away
 	names_go_at_once
 	umount_pool
