@@ -74,6 +74,7 @@ with_all() {
 	storm_start 3 "${STORM_SEED:-$RANDOM}"
 	wait_bg storm
 	storm_umount
+	cat "$WORK/conform.log"
 }
 
 slowdev_start --size 32M --delay 40

@@ -41,7 +41,6 @@ storm_umount() {
 	wait_daemon
 	wait_bg conform
 	wait "${e2e_pid[trace]}" || fail "pinfs trace: $(cat "$WORK/trace.log")"
-	cat "$WORK/conform.log"
 }
 
 # storm_start SECONDS SEED [ARG...]
