@@ -63,6 +63,7 @@ bool live[3]; /* pin set has begun, has not ended */
 byte older[3]; /* by pin set: queued breaks with a smaller number (L5) */
 byte want[3]; /* by pin set: slots that it asks admission for */
 byte claim[3]; /* by pin set: slots that it is about to pin */
+byte kept[3]; /* by pin set, CLAIMS: slots that it has pinned, till it leaves */
 bool moved[3]; /* by pin set: layout_seq is not what it read */
 
 byte adm[2]; /* by file: pin sets that were admitted, a bit each */
@@ -106,7 +107,7 @@ byte finished; /* processes that have done what they had to do */
 #else
 #define unfreeable pinned
 #endif
-#define claimed (claim[0] | claim[1] | claim[2])
+#define claimed (claim[0] | claim[1] | claim[2] | kept[0] | kept[1] | kept[2])
 #define is_free(b) (slot[b] == FREE)
 
 #define is_queued(k) (step[k] >= WAITING && step[k] <= RUNNING)
@@ -143,7 +144,7 @@ byte finished; /* processes that have done what they had to do */
 #elif defined(RECHECK)
 #define may_run(k) true /* to look */
 #elif defined(SCOPE_RANGE)
-#define may_run(k) ((break_slots(k) & claimed) == 0 && blocks_idle(k))
+#define may_run(k) ((break_slots(k) & claimed) == 0)
 #else
 #define may_run(k) (adm[kfile[k]] == 0)
 #endif
@@ -338,6 +339,9 @@ inline pin_all(s, f)
 	assert(L7 || (held[s] & ~fly[s]) == got);
 	fly[s] = held[s];
 	all = all | slots;
+#if defined(CLAIMS)
+	kept[s] = all;
+#endif
 	pin_over(s, f)
 }
 
@@ -380,12 +384,13 @@ inline land(s)
 inline leave(s, f)
 {
 	adm[f] = adm[f] & ~BIT(s);
+	kept[s] = kept[s] & ~FILE_SLOTS(f);
 	advance(f)
 }
 
 inline end(s)
 {
-	assert(L11 || (held[s] == 0 && claim[s] == 0 && want[s] == 0));
+	assert(L11 || (held[s] | claim[s] | kept[s] | want[s]) == 0);
 	live[s] = false;
 	older[s] = 0;
 	extended = false
