@@ -199,13 +199,13 @@ struct pinned_run {
  * layout_pin - pin blocks [first, first + count) of a file; all or none (L2)
  * @runs: the blocks pinned, in file order; the set's, until it is unpinned
  *
- * The set has been admitted, in scope range with this very range. Resolves offsets to blocks, counts each block's
- * pins up, checks that the layout did not change meanwhile, else counts down
- * and starts over. Of a set that goes to a device, holes and unwritten extents
- * are left out: there is nothing to be read. Of one from a device a hole is
- * -ENXIO.
- * Also -ENOMEM, -EUCLEAN, -ESTALE (the file is gone), -EOVERFLOW for more pins
- * of a block than can be counted.
+ * The set has been admitted, in scope range with this very range. Resolves
+ * offsets to blocks, counts each block's pins up, checks that the layout did
+ * not change meanwhile, else counts down and starts over. Of a set that goes
+ * to a device, holes and unwritten extents are left out: there is nothing to
+ * be read. Of one from a device a hole is -ENXIO. Also -ENOMEM, -EUCLEAN,
+ * -ESTALE (the file is gone), -EOVERFLOW for more pins of a block than can be
+ * counted.
  */
 int layout_pin(struct pin_set *set, struct inode *ip, uint64_t first,
 	       uint64_t count, const struct pinned_run **runs, size_t *nruns);
