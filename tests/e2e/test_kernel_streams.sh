@@ -4,7 +4,7 @@
 # Rows 12 to 14 of what the kernel's own DAX file systems do: new DMA and page
 # faults while a layout change waits.  A run says what it has measured, in
 # milliseconds.  The other rows are in test_kernel_rows.sh.
-# e2e: timeout=150
+# e2e: once timeout=150
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
 

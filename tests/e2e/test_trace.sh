@@ -59,21 +59,42 @@ life_of_both() {
 }
 
 cancelled_and_interrupted() {
-	local log=$WORK/json.log
+	local log=$WORK/json.log engine=$1 set
 
-	file_of "$MNT/held" 1M
-	hung_dma dma-held "$MNT/held"
-	start_op cut -i ftruncate "$MNT/held" 0
-	await_break cut
-	kill -USR1 "$(pid_of cut)"
-	wait_op cut EINTR
-	await_event '.kind == "break-failed" and .err == -4' "$log"
-	expect pinfs cancel "$MNT" "$(the_id pin "$log")"
-	await_event '.kind == "pin-cancel"' "$log"
-	release_dma
-	wait_bg dma-held 1
-	await_event ".id == $(the_id pin-cancel "$log") and .kind == \"pin-end\"" \
+	file_of "$MNT/held-$engine" 1M
+	hung_dma "dma-held-$engine" "$MNT/held-$engine" --engine "$engine"
+	start_op "cut-$engine" -i ftruncate "$MNT/held-$engine" 0
+	await_break "cut-$engine"
+	kill -USR1 "$(pid_of "cut-$engine")"
+	wait_op "cut-$engine" EINTR
+	set=$(the_id pin "$log")
+	await_event ".kind == \"break-failed\" and .err == -4 and .id > $set" \
 		"$log"
+	expect pinfs cancel "$MNT" "$set"
+	await_event ".kind == \"pin-cancel\" and .id == $set" "$log"
+	# Cancelled or not: the pins end when the kernel has let go (L11).
+	expect_equal "pin-begin pin-admit pin pin-cancel" \
+		"$(kinds_of "$set" "$log")" "what the pin set did so far"
+	release_dma
+	wait_bg "dma-held-$engine" 1
+	await_event ".id == $set and .kind == \"pin-end\"" "$log"
+}
+
+# A break that runs out of time says so (L14).
+out_of_time() {
+	local log=$WORK/late.log
+
+	mount_pool "break_timeout=300ms,$SCENE_OPTS"
+	trace_start late pinfs trace --json "$MNT"
+	file_of "$MNT/late" 1M
+	hung_dma dma-late "$MNT/late"
+	start_op late-cut truncate "$MNT/late" 0
+	wait_op late-cut EBUSY
+	await_event '.kind == "break-failed" and .err == -16' "$log"
+	release_dma dma-late
+	kill -TERM "$(daemon_pid)"
+	wait_daemon
+	wait_bg late
 }
 
 # A reader that is not root, nor the mount's owner, is told nothing.
@@ -92,8 +113,8 @@ trace_start json pinfs trace --json "$MNT"
 trace_start text pinfs trace "$MNT"
 for engine in io_uring aio; do
 	life_of_both $engine
+	cancelled_and_interrupted $engine
 done
-cancelled_and_interrupted
 for_owners_only
 expect_equal "$(grep -c '^{' "$WORK/json.log")" \
 	"$(grep -cE '^[0-9:.]+ [a-z-]+ +(set|break|physical) ' "$WORK/text.log")" \
@@ -103,3 +124,4 @@ kill -TERM "$(daemon_pid)"
 wait_daemon
 wait_bg json
 wait_bg text
+out_of_time
