@@ -73,6 +73,19 @@ uint32_t bitmap_next_set(const uint64_t *bits, uint32_t from)
 	return next_bit(bits, from, 0);
 }
 
+uint32_t bitmap_run_around(const uint64_t *bits, uint32_t at)
+{
+	uint32_t w = at / 64;
+	uint64_t below = bits[w] & ((2ull << (at % 64)) - 1);
+
+	while (below == 0 && w > 0)
+		below = bits[--w];
+	if (below == 0)
+		return bitmap_next_set(bits, at);
+	return bitmap_next_set(bits, at) -
+	       (w * 64 + 64 - (uint32_t)__builtin_clzll(below));
+}
+
 bool bitmap_all_set(const uint64_t *bits, uint32_t first, uint32_t count)
 {
 	return bitmap_next_clear(bits, first) >= first + count;

@@ -29,6 +29,9 @@ uint32_t bitmap_count_clear(const uint64_t *bits);
 uint32_t bitmap_next_clear(const uint64_t *bits, uint32_t from);
 uint32_t bitmap_next_set(const uint64_t *bits, uint32_t from);
 
+/* bitmap_run_around - how many clear bits there are side by side at this one */
+uint32_t bitmap_run_around(const uint64_t *bits, uint32_t at);
+
 /* bitmap_all_set, bitmap_all_clear - are all of count bits so? */
 bool bitmap_all_set(const uint64_t *bits, uint32_t first, uint32_t count);
 bool bitmap_all_clear(const uint64_t *bits, uint32_t first, uint32_t count);

@@ -178,6 +178,19 @@ static int group_load(struct space *sp, uint64_t g)
 	return 0;
 }
 
+/* hint_released - the block at is free now: the run around it may be the longest */
+static void hint_released(struct space *sp, uint64_t g, uint32_t at)
+{
+	uint32_t hint = hint_get(sp, g);
+	uint32_t run;
+
+	if (hint == HINT_UNKNOWN)
+		return;
+	run = bitmap_run_around(sp->group[g].bits, at);
+	if (run > hint)
+		hint_set(sp, g, run);
+}
+
 /*
  * group_release - blocks that are free from here on
  *
@@ -194,7 +207,7 @@ static void group_release(struct space *sp, uint64_t first, uint32_t count)
 	pthread_mutex_lock(&grp->lock);
 	cleared = bitmap_clear(grp->bits, at, count);
 	bitmap_clear(grp->going, at, count);
-	hint_set(sp, g, HINT_UNKNOWN);
+	hint_released(sp, g, at);
 	pthread_mutex_unlock(&grp->lock);
 	atomic_fetch_add(&sp->available, cleared);
 }

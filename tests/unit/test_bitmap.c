@@ -38,6 +38,18 @@ static uint32_t plain_count(const struct pair *p, uint32_t first,
 	return n;
 }
 
+/* plain_around - clear ones side by side at a clear one */
+static uint32_t plain_around(const struct pair *p, uint32_t at)
+{
+	uint32_t first = at, end = at;
+
+	while (first > 0 && !p->plain[first - 1])
+		first--;
+	while (end < BITMAP_BITS && !p->plain[end])
+		end++;
+	return end - first;
+}
+
 /* scribble - runs of all lengths, at edges of words, too */
 static void scribble(struct pair *p, unsigned int runs)
 {
@@ -83,6 +95,9 @@ static void compare(struct pair *p)
 		same(bitmap_next_set(p->bits, at), plain_next(p, at, true));
 		if (at == BITMAP_BITS)
 			continue;
+		if (!p->plain[at])
+			same(bitmap_run_around(p->bits, at),
+			     plain_around(p, at));
 		n = below(p, BITMAP_BITS - at) + 1;
 		same(bitmap_all_clear(p->bits, at, n),
 		     plain_next(p, at, true) >= at + n);
