@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -271,6 +272,11 @@ static int run(struct device *d, const struct options *o)
 	err = serve_mounted(se, d, o);
 	device_abort(d);
 	ctl_close_all(d);
+	/*
+	 * libfuse may leave that to umount(8), which may find its own records
+	 * locked by others; who is not root has fusermount3 do it.
+	 */
+	umount2(o->mountpoint, MNT_DETACH);
 	fuse_session_unmount(se);
 err_session:
 	fuse_session_destroy(se);
