@@ -50,26 +50,20 @@ static int truncate_inode(struct fs *fs, struct inode *ip, uint64_t size)
 	return inode_change(ip, &ch);
 }
 
-static int set_size(struct fs *fs, struct inode *ip, uint64_t size)
+static int allocate_inode(struct inode *ip, const struct fs_change *fc)
 {
+	uint64_t end = fc->offset + fc->length;
 	struct inode_change ch = {
-		.set_size = size > inode_size(ip, NULL),
-		.size = size,
+		.fill_first = block_of(fc->offset),
+		.fill_end = blocks_for(end),
+		.set_size = !(fc->flags & FS_CHANGE_KEEP_SIZE) &&
+			    end > inode_size(ip, NULL),
+		.size = end,
 		.touch = INODE_MTIME | INODE_CTIME,
 	};
-	int err = ch.set_size ? fs_zero_tail(fs, ip) : 0;
+	int err = ch.set_size ? fs_zero_tail(fc->fs, ip) : 0;
 
 	return err ? err : inode_change(ip, &ch);
-}
-
-static int allocate_inode(struct inode *ip, const struct fs_change *ch)
-{
-	uint64_t end = ch->offset + ch->length;
-	int err = inode_allocate(ip, block_of(ch->offset), blocks_for(end));
-
-	if (err)
-		return err;
-	return set_size(ch->fs, ip, ch->flags & FS_CHANGE_KEEP_SIZE ? 0 : end);
 }
 
 /* add_edge - a part of one block that is to read as zero */
@@ -121,14 +115,13 @@ static int zero_inode(struct inode *ip, const struct fs_change *fc)
 	uint64_t off = fc->offset, end = off + fc->length;
 	struct inode_change ch = {
 		.op = PINFS_INTENT_UNWRITE,
+		/* Unwritten blocks where there were none. */
+		.fill_first = block_of(off),
+		.fill_end = blocks_for(end),
 		.touch = INODE_MTIME | INODE_CTIME,
 	};
 	int err;
 
-	/* Unwritten blocks where there were none: reads see no difference. */
-	err = inode_allocate(ip, block_of(off), blocks_for(end));
-	if (err)
-		return err;
 	if (!(fc->flags & FS_CHANGE_KEEP_SIZE) && end > inode_size(ip, NULL)) {
 		err = fs_zero_tail(fc->fs, ip);
 		if (err)

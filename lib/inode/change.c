@@ -306,24 +306,6 @@ static bool has_intent(struct inode *ip)
 	       PINFS_INTENT_NONE;
 }
 
-int inode_change(struct inode *ip, const struct inode_change *ch)
-{
-	unsigned int guard = journal_enter(ip->vol->journal);
-	bool small = true;
-	int err = 0;
-
-	/* One that ran out of memory: its place is wanted for the next. */
-	if (has_intent(ip))
-		err = inode_finish_intent(ip);
-	if (!err)
-		err = begin_change(ip, ch, &small);
-	journal_leave(ip->vol->journal, guard);
-	if (err)
-		return err;
-	atomic_fetch_add(&ip->layout_seq, 1);
-	return small ? 0 : inode_finish_intent(ip);
-}
-
 /* --- allocating ahead ----------------------------------------------------------- */
 
 /* struct added - what inode_allocate() has mapped, to be undone */
@@ -408,7 +390,12 @@ static int remove_range(struct inode *ip, uint64_t first, uint64_t end)
 	return inode_change(ip, &ch);
 }
 
-int inode_allocate(struct inode *ip, uint64_t first, uint64_t end)
+/*
+ * allocate_steps - map all of [first, end); the last transaction also begins
+ *                  the change that it is for, if there is one
+ */
+static int allocate_steps(struct inode *ip, uint64_t first, uint64_t end,
+			  const struct inode_change *ch, bool *small)
 {
 	struct journal *j = ip->vol->journal;
 	struct added added = { 0 };
@@ -421,6 +408,8 @@ int inode_allocate(struct inode *ip, uint64_t first, uint64_t end)
 		struct tx *tx = tx_begin(j);
 
 		err = tx ? allocate_some(ip, tx, &at, end, &added) : -ENOMEM;
+		if (!err && at >= end && ch)
+			err = begin(ip, tx, ch, small);
 		if (err)
 			tx_abort(tx);
 		else
@@ -434,6 +423,34 @@ int inode_allocate(struct inode *ip, uint64_t first, uint64_t end)
 			     added.range[committed][1]);
 	free(added.range);
 	return err;
+}
+
+int inode_allocate(struct inode *ip, uint64_t first, uint64_t end)
+{
+	return allocate_steps(ip, first, end, NULL, NULL);
+}
+
+/* --- a whole change --------------------------------------------------------------- */
+
+int inode_change(struct inode *ip, const struct inode_change *ch)
+{
+	unsigned int guard = journal_enter(ip->vol->journal);
+	bool fills = ch->fill_first < ch->fill_end, small = true;
+	int err = 0;
+
+	/* One that ran out of memory: its place is wanted for the next. */
+	if (has_intent(ip))
+		err = inode_finish_intent(ip);
+	if (!err && !fills)
+		err = begin_change(ip, ch, &small);
+	journal_leave(ip->vol->journal, guard);
+	if (!err && fills)
+		err = allocate_steps(ip, ch->fill_first, ch->fill_end, ch,
+				     &small);
+	if (err)
+		return err;
+	atomic_fetch_add(&ip->layout_seq, 1);
+	return small ? 0 : inode_finish_intent(ip);
 }
 
 int inode_zero_tail(struct inode *ip)

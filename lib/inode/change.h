@@ -20,6 +20,8 @@ struct inode_change {
 	enum pinfs_intent_op op;
 	uint64_t first; /* blocks of the file */
 	uint64_t count;
+	uint64_t fill_first; /* holes in [fill_first, fill_end) become */
+	uint64_t fill_end; /* unwritten blocks before op */
 	bool set_size;
 	uint64_t size; /* bytes */
 	unsigned int edges; /* in edge[] */
@@ -33,7 +35,9 @@ struct inode_change {
  *
  * Up to the first commit an error (-ENOSPC, -ENOMEM, -EUCLEAN) leaves the file
  * as it was. A change of many extents is logged as an intent there, and then
- * done step by step; recovery goes on with it.
+ * done step by step; recovery goes on with it. More holes than one transaction
+ * fills (128) are filled before, in others: a crash then may leave some of them
+ * as unwritten blocks, which read as before, and nothing else changed.
  */
 int inode_change(struct inode *ip, const struct inode_change *ch);
 
