@@ -49,6 +49,8 @@ struct space {
 	_Atomic int64_t pending;
 	void (*on_free)(void *arg, uint64_t first, uint64_t count);
 	void *on_free_arg;
+	int (*on_alloc)(void *arg, unsigned int flags);
+	void *on_alloc_arg;
 };
 
 /* struct claim - blocks taken from or given back by a transaction */
@@ -104,6 +106,13 @@ void space_on_free(struct space *sp,
 {
 	sp->on_free = fn;
 	sp->on_free_arg = arg;
+}
+
+void space_on_alloc(struct space *sp, int (*fn)(void *arg, unsigned int flags),
+		    void *arg)
+{
+	sp->on_alloc = fn;
+	sp->on_alloc_arg = arg;
 }
 
 uint64_t space_available(struct space *sp)
@@ -475,6 +484,9 @@ int space_alloc(struct space *sp, struct tx *tx, uint64_t goal, uint64_t want,
 	uint64_t taken;
 	int err;
 
+	err = sp->on_alloc ? sp->on_alloc(sp->on_alloc_arg, flags) : 0;
+	if (err)
+		return err;
 	if (flags & SPACE_EXACT && want > most)
 		return -ENOSPC;
 	taken = account(sp, most, flags);

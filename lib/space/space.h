@@ -72,4 +72,13 @@ void space_on_free(struct space *sp,
 		   void (*fn)(void *arg, uint64_t first, uint64_t count),
 		   void *arg);
 
+/*
+ * space_on_alloc - have fn asked before each allocation, which fails with what it
+ *                  returns unless that is 0
+ *
+ * So that tests see operations run out of space at any point (S6).
+ */
+void space_on_alloc(struct space *sp, int (*fn)(void *arg, unsigned int flags),
+		    void *arg);
+
 #endif
