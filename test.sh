@@ -7,6 +7,7 @@
 #   model               of the layout protocol: searched to the end
 #   end-to-end tests    release build, each kind of pool; some in asan, too, on
 #                       memory
+#   crash               release build: what power cuts may leave, image by image
 #   storm               all three builds; and asan's with checks of the protocol
 #                       left out, which must be noticed
 # The last line is the count.  docs/TESTING.md says how to run less.
@@ -113,6 +114,7 @@ run_tests asan unit
 run_tests tsan unit -R "/test_($threads)\$"
 run_tests release 'e2e|model'
 run_tests asan e2e-asan -E '/disk$'
+run_tests release crash
 run_tests release storm
 run_tests asan storm -E '/disk$'
 run_tests tsan storm -E '/disk$'

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The verdict on an image. fsck is fsck.pinfs's own passes, on the pool as the
+ * mount that recovered has left it; what they find they print, to memory.
+ */
+#include "verdict.h"
+
+#include <fcntl.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/util.h"
+#include "format/csum.h"
+#include "fsck/fsck.h"
+
+static char why[1024];
+
+/* --- changes that take a completion ----------------------------------------- */
+
+struct waiting {
+	struct fs_change ch;
+	sem_t over;
+	int err;
+};
+
+static void change_over(struct fs_change *ch, int err)
+{
+	struct waiting *w = container_of(ch, struct waiting, ch);
+
+	w->err = err;
+	sem_post(&w->over);
+}
+
+int change_file(struct fs *fs, uint64_t node, enum pinfs_change kind,
+		uint64_t off, uint64_t len, unsigned int flags)
+{
+	struct waiting w = {
+		.ch = {
+			.kind = kind,
+			.offset = off,
+			.length = len,
+			.flags = flags,
+			.done = change_over,
+		},
+	};
+	int err = fs_change_init(fs, node, &w.ch);
+
+	if (err)
+		return err;
+	sem_init(&w.over, 0, 0);
+	fs_change_start(&w.ch);
+	while (sem_wait(&w.over))
+		;
+	sem_destroy(&w.over);
+	return w.err;
+}
+
+/* --- fsck --------------------------------------------------------------------- */
+
+static int run_passes(struct fsck *f)
+{
+	static int (*const passes[])(struct fsck * f) = {
+		pass_super, pass_itable,  pass_inodes, pass_dirs,
+		pass_links, pass_orphans, pass_space,
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(passes) && !err; i++)
+		err = passes[i](f);
+	return err;
+}
+
+/* fsck - false, and why, if there is anything to say */
+static bool fsck(struct pool *pool)
+{
+	static char text[700];
+	struct fsck f = { .pool = pool };
+	FILE *out = stdout, *mem = fmemopen(text, sizeof(text), "w");
+	uint64_t count;
+	int err;
+
+	f.findings = findings_new("image", false, false);
+	if (!mem || !f.findings)
+		die("out of memory");
+	text[0] = '\0';
+	stdout = mem;
+	err = run_passes(&f);
+	count = findings_count(f.findings);
+	findings_end(f.findings, !err);
+	fclose(mem);
+	stdout = out;
+	if (f.info)
+		munmap(f.info, f.info_bytes);
+	free(f.itable);
+	bits_close(&f.used);
+	bits_close(&f.walked);
+	if (!err && !count)
+		return true;
+	text[sizeof(text) - 1] = '\0';
+	snprintf(why, sizeof(why), "fsck: error %d, %d findings: %.600s", err,
+		 (int)count, text);
+	return false;
+}
+
+/* --- the image ------------------------------------------------------------------ */
+
+void verdict_reboot(struct record *r)
+{
+	const struct pinfs_super *sb = (const void *)r->pool->base;
+	uint64_t at = le64_to_cpu(sb->journal_start);
+	uint64_t seed = le64_to_cpu(sb->csum_seed);
+	const char *ignored;
+
+	for (uint64_t i = at; i < at + 2; i++) {
+		struct pinfs_jstate *s =
+			(void *)(r->pool->base + i * PINFS_BLOCK_SIZE);
+
+		if (format_block_verify(&s->hdr, PINFS_MAGIC_JSTATE, i, seed,
+					&ignored))
+			continue;
+		record_touch(r, i * PINFS_BLOCK_SIZE, sizeof(*s));
+		memset(s->boot_id, 0x5a, sizeof(s->boot_id));
+		format_block_seal(&s->hdr, i, seed);
+	}
+}
+
+static int open_fs(struct record *r, struct fs **fs)
+{
+	struct fs_options opt = { .workers = 1 };
+
+	return fs_open(r->pool, &opt, fs);
+}
+
+int verdict_recover(struct record *r)
+{
+	struct fs *fs;
+	int err = open_fs(r, &fs);
+
+	if (err)
+		return err;
+	fs_drain(fs);
+	return fs_close(fs);
+}
+
+/* grown_is_zero - does a file show nothing behind the end that it had? (S4) */
+static bool grown_is_zero(struct fs *fs, const struct state *was)
+{
+	static struct state now;
+	const struct state_file *f, *g;
+
+	for (unsigned int i = 0; i < was->files; i++)
+		if (change_file(fs, was->file[i].node, PINFS_CHANGE_TRUNCATE,
+				was->file[i].size + 6000, 0, 0))
+			return false;
+	if (state_take(&now, fs) || now.files != was->files)
+		return false;
+	for (unsigned int i = 0; i < was->files; i++) {
+		f = &was->file[i];
+		g = &now.file[i];
+		for (size_t k = 0; k < g->size; k++)
+			if (now.data[g->at + k] !=
+			    (k < f->size ? was->data[f->at + k] : 0))
+				return false;
+	}
+	return true;
+}
+
+static bool look(struct fs *fs, const struct expect *ex, bool probe)
+{
+	static struct state s;
+	int err = state_take(&s, fs);
+
+	if (err) {
+		snprintf(why, sizeof(why), "cannot be read: %s",
+			 strerror(-err));
+		return false;
+	}
+	if (!state_matches(&s, ex, why, sizeof(why)))
+		return false;
+	if (!probe || grown_is_zero(fs, &s))
+		return true;
+	snprintf(why, sizeof(why), "stale bytes behind the end of a file");
+	return false;
+}
+
+const char *verdict(struct record *r, const struct expect *ex, bool probe)
+{
+	struct fs *fs;
+	int err = open_fs(r, &fs);
+	bool good;
+
+	if (err) {
+		snprintf(why, sizeof(why), "does not open: %s", strerror(-err));
+		return why;
+	}
+	good = look(fs, ex, probe);
+	fs_drain(fs);
+	err = fs_close(fs);
+	if (good && err) {
+		snprintf(why, sizeof(why), "does not close: %s",
+			 strerror(-err));
+		good = false;
+	}
+	if (good)
+		good = fsck(r->pool);
+	return good ? NULL : why;
+}
