@@ -23,7 +23,7 @@ static int find_parent(struct fs *fs, const char *path, uint64_t *dir,
 		       const char **name)
 {
 	const char *slash = strchr(path, '/');
-	struct fs_entry e;
+	struct fs_entry e = { 0 };
 	char first[64];
 	int err;
 
@@ -108,6 +108,22 @@ static int do_unlink(struct fs *fs, const struct work_op *op)
 	int err = find_parent(fs, op->path, &dir, &name);
 
 	return err ? err : fs_unlink(fs, dir, name);
+}
+
+/* do_unlink_open - an orphan, whose blocks its release frees */
+static int do_unlink_open(struct fs *fs, const struct work_op *op)
+{
+	struct fs_file *file;
+	uint64_t node;
+	int err = find(fs, op->path, &node);
+
+	if (!err)
+		err = fs_file_open(fs, node, O_RDWR, &file);
+	if (err)
+		return err;
+	err = do_unlink(fs, op);
+	fs_file_release(fs, file);
+	return err;
 }
 
 static int do_rmdir(struct fs *fs, const struct work_op *op)
@@ -222,6 +238,7 @@ const struct work_op work_ops[] = {
 	{ "link", do_link, "d1/a", "d2/link", 0, 0, 0, false },
 	{ "unlink", do_unlink, "d1/b", NULL, 0, 0, 0, false },
 	{ "unlink-linked", do_unlink, "d1/h", NULL, 0, 0, 0, false },
+	{ "unlink-open", do_unlink_open, "d1/b", NULL, 0, 0, 0, false },
 	{ "rmdir", do_rmdir, "d2", NULL, 0, 0, 0, false },
 	{ "rename", do_rename, "d1/a", "d2/a", 0, 0, 0, false },
 	{ "rename-over", do_rename, "f", "d1/b", 0, 0, 0, false },
@@ -269,7 +286,7 @@ static void fill(struct fs *fs, const char *path, uint64_t off, size_t len,
 		 int byte)
 {
 	struct fs_file *file;
-	uint64_t node;
+	uint64_t node = 0;
 	uint8_t *buf = malloc(len);
 
 	must(buf ? find(fs, path, &node) : -ENOMEM, path);
