@@ -172,7 +172,7 @@ static void run_one(struct scene *s, struct fs *fs, const struct work_op *op,
 
 	record_mark(&s->rec, EVENT_BEGIN);
 	err = op->run(fs, op);
-	record_mark(&s->rec, sync ? EVENT_SYNCED : EVENT_END);
+	record_mark(&s->rec, sync && !err ? EVENT_SYNCED : EVENT_END);
 	take(s, fs, i + 1);
 	/* The first operation of a pair may have left the second no object. */
 	if (err && (i == 0 || s->state[i + 1].hash != s->state[i].hash))
@@ -255,6 +255,10 @@ static void show(const struct scene *s, const char *what, unsigned int count)
 	       (unsigned long long)t->recoveries,
 	       (unsigned long long)t->recovery_images,
 	       (unsigned long long)t->violations);
+	if (state_zeroed)
+		printf("  %llu images with zeroes as docs/CRASH.md says\n",
+		       (unsigned long long)state_zeroed);
+	state_zeroed = 0;
 	fflush(stdout);
 }
 

@@ -48,6 +48,15 @@ struct expect {
 	unsigned int writes;
 };
 
+/*
+ * state_zeroed - images that were accepted with zeroes in place of old bytes
+ *
+ * Known of files as pools: before a file grows, the rest of its last block is
+ * zeroed in place, even if the truncate that has made it the last is not sealed
+ * yet. If the power fails then, the longer file is back, with these zeroes.
+ */
+extern uint64_t state_zeroed;
+
 /* state_matches - is s one of them? Says in why what is nearest, if not. */
 bool state_matches(const struct state *s, const struct expect *ex, char *why,
 		   size_t size);
