@@ -93,7 +93,7 @@ client_ask() {
 
 # refused - nobody gets the pool, and it is said who has it (L12)
 refused() {
-	expect_error "in use by" pinfsd -f "$POOL" "$MNT"
+	expect_error "in use by" timeout 20 pinfsd -f "$POOL" "$MNT"
 	refusals=$((refusals + 1))
 }
 
