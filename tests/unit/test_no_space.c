@@ -688,6 +688,14 @@ static bool attempt(const struct operation *op, enum mode mode, unsigned int n)
 	return mode != FULL && hook.refused > 0;
 }
 
+/* is_worth - where it would be the same again there is no need for it */
+static bool is_worth(enum mode mode, enum scratch_kind kind, unsigned int flags)
+{
+	if (mode == ONLY_NTH)
+		return kind == SCRATCH_MEMORY && flags & (MAKES | SPLITS);
+	return mode == FROM_NTH || flags & FREES;
+}
+
 static void all_of(const struct operation *op, enum scratch_kind kind)
 {
 	unsigned int n, total = 0;
@@ -696,8 +704,7 @@ static void all_of(const struct operation *op, enum scratch_kind kind)
 	fs_rig_close(&r);
 	scratch_keep(kind);
 	for (int mode = 0; mode < MODES; mode++) {
-		if (kind == SCRATCH_DISK && mode != FROM_NTH &&
-		    !(mode == FULL && op->flags & FREES))
+		if (!is_worth((enum mode)mode, kind, op->flags))
 			continue;
 		n = 1;
 		/* A write of many blocks has too many to try them all. */
