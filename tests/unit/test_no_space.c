@@ -79,6 +79,7 @@ struct scene {
 	uint64_t digest;
 	uint64_t blocks; /* of all files */
 	uint64_t free_blocks;
+	uint64_t available; /* what is held in memory counts, too */
 	uint64_t inodes;
 	uint64_t orphans;
 };
@@ -185,6 +186,7 @@ static struct scene look(void)
 {
 	static struct walk w;
 	struct pinfs_ioc_stats st;
+	struct statvfs vfs;
 	uint64_t blocks = 0;
 
 	memset(&w, 0, sizeof(w));
@@ -196,8 +198,9 @@ static struct scene look(void)
 	for (unsigned int i = 0; i < w.nnodes; i++)
 		w.digest = mix_node(w.digest, w.nodes[i], &blocks);
 	fs_stats(r.fs, &st);
-	return (struct scene){ w.digest, blocks, rig_free(&r), rig_inodes(&r),
-			       st.orphans };
+	ck_assert_int_eq(fs_statfs(r.fs, &vfs), 0);
+	return (struct scene){ w.digest,     blocks,	     rig_free(&r),
+			       vfs.f_bavail, rig_inodes(&r), st.orphans };
 }
 
 /*
@@ -214,6 +217,7 @@ static void check_same(const struct scene *was, uint64_t grown, uint64_t split)
 	ck_assert_uint_eq(now.inodes, was->inodes);
 	ck_assert_uint_eq(now.orphans, was->orphans);
 	ck_assert_uint_le(more, split);
+	ck_assert_uint_ge(now.available + more + grown, was->available);
 	ck_assert_uint_le(now.free_blocks + more, was->free_blocks);
 	ck_assert_uint_ge(now.free_blocks + more + grown, was->free_blocks);
 }
