@@ -112,9 +112,8 @@ done
 run_tests release unit
 run_tests asan unit
 run_tests tsan unit -R "/test_($threads)\$"
-run_tests release 'e2e|model'
+run_tests release 'e2e|model|crash'
 run_tests asan e2e-asan -E '/disk$'
-run_tests release crash
 run_tests release storm
 run_tests asan storm -E '/disk$'
 run_tests tsan storm -E '/disk$'
