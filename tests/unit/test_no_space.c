@@ -17,6 +17,7 @@
 #include "inode/volume.h"
 #include "scratch_cut.h"
 #include "scratch_fsck.h"
+#include "scratch_scale.h"
 #include "space/space.h"
 
 #define MIB   (1ull << 20)
@@ -712,7 +713,8 @@ static void all_of(const struct operation *op, enum scratch_kind kind)
 			continue;
 		n = 1;
 		/* A write of many blocks has too many to try them all. */
-		for (; attempt(op, (enum mode)mode, n); n += 1 + n / 4)
+		for (; attempt(op, (enum mode)mode, n);
+		     n += 1 + n / scratch_scale(4u, 1u))
 			total++;
 	}
 	if (getenv("NO_SPACE_VERBOSE"))
