@@ -113,9 +113,7 @@ run_tests release unit
 run_tests asan unit
 run_tests tsan unit -R "/test_($threads)\$"
 run_tests release 'e2e|model|crash'
-run_tests asan e2e-asan -E '/disk$'
+run_tests asan 'e2e-asan|storm|storm-proof' -E '/disk$'
 run_tests release storm
-run_tests asan storm -E '/disk$'
 run_tests tsan storm -E '/disk$'
-run_tests asan storm-proof
 finish

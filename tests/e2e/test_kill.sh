@@ -5,7 +5,7 @@
 # (S2), what had not is there as a whole or not at all (S1), nobody sees another
 # file's bytes (S4), and while DMA of the dead daemon is in flight nobody gets the
 # pool (L12).  KILL_ROUNDS=200 KILL_SEED=7 for more, or for the same again.
-# e2e: asan timeout=120
+# e2e: timeout=120
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
 
