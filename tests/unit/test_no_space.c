@@ -746,7 +746,8 @@ int main(void)
 	tcase_set_timeout(tc, 20);
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_loop_test(tc, refused_in_memory, 0, ARRAY_SIZE(operations));
-	tcase_add_loop_test(tc, refused_on_disk, 0, ARRAY_SIZE(operations));
+	tcase_add_loop_test(tc, refused_on_disk, 0,
+			    scratch_scale((int)ARRAY_SIZE(operations), 8));
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
