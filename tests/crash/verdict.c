@@ -6,57 +6,17 @@
 #include "verdict.h"
 
 #include <fcntl.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../unit/fs_rig.h"
 #include "base/util.h"
 #include "format/csum.h"
 #include "fsck/fsck.h"
 
 static char why[1024];
-
-/* --- changes that take a completion ----------------------------------------- */
-
-struct waiting {
-	struct fs_change ch;
-	sem_t over;
-	int err;
-};
-
-static void change_over(struct fs_change *ch, int err)
-{
-	struct waiting *w = container_of(ch, struct waiting, ch);
-
-	w->err = err;
-	sem_post(&w->over);
-}
-
-int change_file(struct fs *fs, uint64_t node, enum pinfs_change kind,
-		uint64_t off, uint64_t len, unsigned int flags)
-{
-	struct waiting w = {
-		.ch = {
-			.kind = kind,
-			.offset = off,
-			.length = len,
-			.flags = flags,
-			.done = change_over,
-		},
-	};
-	int err = fs_change_init(fs, node, &w.ch);
-
-	if (err)
-		return err;
-	sem_init(&w.over, 0, 0);
-	fs_change_start(&w.ch);
-	while (sem_wait(&w.over))
-		;
-	sem_destroy(&w.over);
-	return w.err;
-}
 
 /* --- fsck --------------------------------------------------------------------- */
 

@@ -20,8 +20,4 @@ int verdict_recover(struct record *r);
 /* verdict_reboot - have the image be from before this kernel was started */
 void verdict_reboot(struct record *r);
 
-/* change_file - a layout change of an idle file, done when it returns */
-int change_file(struct fs *fs, uint64_t node, enum pinfs_change kind,
-		uint64_t off, uint64_t len, unsigned int flags);
-
 #endif

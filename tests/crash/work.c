@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../unit/fs_rig.h"
 #include "record.h"
 #include "state.h"
 #include "verdict.h"

@@ -183,8 +183,8 @@ static void change_over(struct fs_change *ch, int err)
 	sem_post(&w->over);
 }
 
-int rig_change(struct fs_rig *r, uint64_t node, enum pinfs_change kind,
-	       uint64_t off, uint64_t len, unsigned int flags)
+int change_file(struct fs *fs, uint64_t node, enum pinfs_change kind,
+		uint64_t off, uint64_t len, unsigned int flags)
 {
 	struct waiting w = {
 		.ch = {
@@ -195,7 +195,7 @@ int rig_change(struct fs_rig *r, uint64_t node, enum pinfs_change kind,
 			.done = change_over,
 		},
 	};
-	int err = fs_change_init(r->fs, node, &w.ch);
+	int err = fs_change_init(fs, node, &w.ch);
 
 	if (err)
 		return err;
@@ -205,6 +205,12 @@ int rig_change(struct fs_rig *r, uint64_t node, enum pinfs_change kind,
 		ck_assert_int_eq(errno, EINTR);
 	sem_destroy(&w.over);
 	return w.err;
+}
+
+int rig_change(struct fs_rig *r, uint64_t node, enum pinfs_change kind,
+	       uint64_t off, uint64_t len, unsigned int flags)
+{
+	return change_file(r->fs, node, kind, off, len, flags);
 }
 
 int rig_truncate(struct fs_rig *r, uint64_t node, uint64_t size)

@@ -43,7 +43,9 @@ struct fs_file *rig_open(struct fs_rig *r, uint64_t node);
 ssize_t rig_read(struct fs_rig *r, struct fs_file *file, void *buf, size_t size,
 		 uint64_t off);
 
-/* rig_change - over when it returns */
+/* change_file, rig_change - a layout change; over when they return */
+int change_file(struct fs *fs, uint64_t node, enum pinfs_change kind,
+		uint64_t off, uint64_t len, unsigned int flags);
 int rig_change(struct fs_rig *r, uint64_t node, enum pinfs_change kind,
 	       uint64_t off, uint64_t len, unsigned int flags);
 int rig_truncate(struct fs_rig *r, uint64_t node, uint64_t size);

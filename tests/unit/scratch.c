@@ -58,3 +58,14 @@ const char *scratch_path(enum scratch_kind kind, const char *name)
 		 name);
 	return path[kind];
 }
+
+int scratch_run(Suite *s)
+{
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -8,6 +8,7 @@
 #ifndef PINFS_TEST_SCRATCH_H
 #define PINFS_TEST_SCRATCH_H
 
+#include <check.h>
 #include <stdint.h>
 
 enum scratch_kind {
@@ -21,5 +22,8 @@ void scratch_teardown(void);
 
 /* scratch_path - of a file there; a static buffer, one for each kind */
 const char *scratch_path(enum scratch_kind kind, const char *name);
+
+/* scratch_run - all of a suite, which it frees; returns what main() is to */
+int scratch_run(Suite *s);
 
 #endif

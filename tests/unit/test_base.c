@@ -11,6 +11,7 @@
 #include "base/work.h"
 #include "gate.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 /* --- lists and numbers ---------------------------------------------------- */
 
@@ -349,8 +350,6 @@ int main(void)
 {
 	Suite *s = suite_create("base");
 	TCase *tc = tcase_create("base");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, list_keeps_order);
 	tcase_add_test(tc, numbers);
@@ -362,9 +361,5 @@ int main(void)
 	tcase_add_test(tc, cancel_waits_for_what_runs);
 	tcase_add_test(tc, timer_sets_itself);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -7,6 +7,7 @@
 #include "base/util.h"
 #include "scratch_volume.h"
 #include "space/bitmap.h"
+#include "scratch.h"
 
 #define CHUNK PINFS_CHUNK_BLOCKS
 
@@ -203,16 +204,10 @@ int main(void)
 {
 	Suite *s = suite_create("bitmap");
 	TCase *tc = tcase_create("bitmap");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, bits_are_the_plain_ones);
 	tcase_add_test(tc, runs_are_the_plain_ones);
 	tcase_add_test(tc, edges);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

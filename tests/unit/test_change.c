@@ -18,6 +18,7 @@
 #include "scratch_extents.h"
 #include "scratch_fsck.h"
 #include "scratch_scale.h"
+#include "scratch.h"
 
 #define MIB   (1ull << 20)
 #define GIB   (1ull << 30)
@@ -530,8 +531,6 @@ int main(void)
 {
 	Suite *s = suite_create("change");
 	TCase *tc = tcase_create("change");
-	SRunner *sr;
-	int failed;
 
 	log_set_level(LOG_LEVEL_WARN);
 	tcase_set_timeout(tc, 60);
@@ -550,9 +549,5 @@ int main(void)
 		tc, cut_off, 0,
 		(int)(ARRAY_SIZE(cut_changes) * ARRAY_SIZE(cut_kinds)));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -10,6 +10,7 @@
 #include "pinfs/cmd.c"
 #include "pinfs/dma_args.c"
 #include "pinfs/value.c"
+#include "scratch.h"
 
 static const struct command dma = {
 	.name = "dma",
@@ -171,8 +172,6 @@ int main(void)
 {
 	Suite *s = suite_create("cli_args");
 	TCase *tc = tcase_create("args");
-	SRunner *sr;
-	int failed;
 
 	log_init("pinfs");
 	tcase_add_test(tc, dma_defaults);
@@ -182,9 +181,5 @@ int main(void)
 	tcase_add_test(tc, standard_input_leaves_room_for_json);
 	tcase_add_test(tc, numbers);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -242,8 +242,6 @@ int main(void)
 {
 	Suite *s = suite_create("cli_image");
 	TCase *tc = tcase_create("image");
-	SRunner *sr;
-	int failed;
 
 	log_init("pinfs");
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
@@ -257,9 +255,5 @@ int main(void)
 	tcase_add_test(tc, a_lattice_ends);
 	tcase_add_test(tc, children_out_of_the_pool);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "mount/options.c"
+#include "scratch.h"
 
 static const struct {
 	const char *in;
@@ -56,15 +57,9 @@ int main(void)
 {
 	Suite *s = suite_create("cli_mount");
 	TCase *tc = tcase_create("options");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, what_reaches_the_daemon, 0, ARRAY_SIZE(lists));
 	tcase_add_test(tc, what_is_noticed);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -8,6 +8,7 @@
 #include "pinfs/field.c"
 #include "pinfs/table.c"
 #include "pinfs/text.c"
+#include "scratch.h"
 
 #define SAFE(literal, want)                            \
 	{                                              \
@@ -135,17 +136,11 @@ int main(void)
 {
 	Suite *s = suite_create("cli_text");
 	TCase *tc = tcase_create("text");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, strings_are_made_safe, 0, ARRAY_SIZE(strings));
 	tcase_add_test(tc, durations);
 	tcase_add_test(tc, fields_as_json);
 	tcase_add_test(tc, fields_as_table);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -11,6 +11,7 @@
 #include "inode/dir_i.h"
 #include "scratch_scale.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 #define MIB  (1ull << 20)
 #define MANY scratch_scale(20000u, 4000u)
@@ -755,8 +756,6 @@ int main(void)
 {
 	Suite *s = suite_create("dir");
 	TCase *tc = tcase_create("dir");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
@@ -774,9 +773,5 @@ int main(void)
 	tcase_add_loop_test(tc, nothing_before_the_commit, 0, 2);
 	tcase_add_test(tc, a_full_pool_can_delete);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -11,6 +11,7 @@
 #include "format/csum.h"
 #include "inode/dir_i.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 #define MIB  (1ull << 20)
 #define MANY 20000u
@@ -308,17 +309,11 @@ int main(void)
 {
 	Suite *s = suite_create("dir_hostile");
 	TCase *tc = tcase_create("dir_hostile");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_loop_test(tc, damage_is_found, 0, ARRAY_SIZE(damage));
 	tcase_add_test(tc, flipped_bits_do_no_harm);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

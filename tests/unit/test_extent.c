@@ -14,6 +14,7 @@
 #include "scratch_extents.h"
 #include "scratch_fsck.h"
 #include "scratch_scale.h"
+#include "scratch.h"
 
 #define MIB	(1ull << 20)
 #define GIB	(1ull << 30)
@@ -510,8 +511,6 @@ int main(void)
 {
 	Suite *s = suite_create("extent");
 	TCase *tc = tcase_create("extent");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
@@ -526,9 +525,5 @@ int main(void)
 	if (!SCRATCH_IS_SLOW)
 		tcase_add_test(tc, tall_tree);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

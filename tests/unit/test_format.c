@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 #include "format/csum.h"
+#include "scratch.h"
 
 #define SEED  0x1234567890abcdefull
 #define TOTAL 100000ull
@@ -754,8 +755,6 @@ int main(void)
 {
 	Suite *s = suite_create("format");
 	TCase *tc = tcase_create("format");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, good_ones_pass, 0, ARRAY_SIZE(kinds));
 	tcase_add_loop_test(tc, every_bit_is_covered, 0, ARRAY_SIZE(kinds));
@@ -771,9 +770,5 @@ int main(void)
 	tcase_add_test(tc, dirent_sizes);
 	tcase_add_test(tc, geometry_fits);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -14,6 +14,7 @@
 #include "scratch_fsck.h"
 #include "scratch_scale.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 #define MIB	 (1ull << 20)
 #define BLOCK	 ((uint64_t)PINFS_BLOCK_SIZE)
@@ -662,8 +663,6 @@ int main(void)
 {
 	Suite *s = suite_create("fs");
 	TCase *tc = tcase_create("fs");
-	SRunner *sr;
-	int failed;
 
 	log_set_level(LOG_LEVEL_WARN);
 	tcase_set_timeout(tc, 60);
@@ -681,9 +680,5 @@ int main(void)
 	tcase_add_loop_test(tc, dma_from_a_device, 0, ARRAY_SIZE(dmas));
 	tcase_add_test(tc, write_behind_a_dma);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "fs_rig.h"
 #include "scratch_fsck.h"
+#include "scratch.h"
 
 #define MIB (1ull << 20)
 
@@ -321,8 +322,6 @@ int main(void)
 {
 	Suite *s = suite_create("fs_attr");
 	TCase *tc = tcase_create("fs_attr");
-	SRunner *sr;
-	int failed;
 
 	log_set_level(LOG_LEVEL_WARN);
 	tcase_set_timeout(tc, 60);
@@ -335,9 +334,5 @@ int main(void)
 	tcase_add_test(tc, immutable_and_append_only);
 	tcase_add_test(tc, immutable_directory);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -17,6 +17,7 @@
 #include "scratch_fsck.h"
 #include "scratch_scale.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 #define MIB   (1ull << 20)
 #define BLOCK ((uint64_t)PINFS_BLOCK_SIZE)
@@ -452,8 +453,6 @@ int main(void)
 {
 	Suite *s = suite_create("fs_full");
 	TCase *tc = tcase_create("fs_full");
-	SRunner *sr;
-	int failed;
 
 	log_set_level(LOG_LEVEL_WARN);
 	tcase_set_timeout(tc, 60);
@@ -468,9 +467,5 @@ int main(void)
 	tcase_add_loop_test(tc, crash_with_open_files, 0, ARRAY_SIZE(kinds));
 	tcase_add_loop_test(tc, crash_while_saving, 0, ARRAY_SIZE(kinds));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

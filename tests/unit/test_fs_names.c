@@ -15,6 +15,7 @@
 #include "scratch_fsck.h"
 #include "scratch_scale.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 #define MIB (1ull << 20)
 
@@ -812,8 +813,6 @@ int main(void)
 {
 	Suite *s = suite_create("fs_names");
 	TCase *tc = tcase_create("fs_names");
-	SRunner *sr;
-	int failed;
 
 	log_set_level(LOG_LEVEL_WARN);
 	tcase_set_timeout(tc, 60);
@@ -839,9 +838,5 @@ int main(void)
 	tcase_add_test(tc, paths);
 	tcase_add_loop_test(tc, random_names, 0, 3);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

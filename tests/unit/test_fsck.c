@@ -812,8 +812,6 @@ int main(void)
 {
 	Suite *s = suite_create("fsck");
 	TCase *tc = tcase_create("fsck");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_loop_test(tc, finds_it, 0, ARRAY_SIZE(damages));
@@ -822,9 +820,5 @@ int main(void)
 	tcase_add_loop_test(tc, replays_the_journal, 0, ARRAY_SIZE(crashes));
 	tcase_add_test(tc, changes_nothing);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

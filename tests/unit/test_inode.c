@@ -18,6 +18,7 @@
 #include "scratch_fsck.h"
 #include "scratch_scale.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 #define MIB (1ull << 20)
 
@@ -709,8 +710,6 @@ int main(void)
 {
 	Suite *s = suite_create("inode");
 	TCase *tc = tcase_create("inode");
-	SRunner *sr;
-	int failed;
 
 	log_set_level(LOG_LEVEL_WARN);
 	tcase_set_timeout(tc, 60);
@@ -730,9 +729,5 @@ int main(void)
 	tcase_add_loop_test(tc, parallel_churn, 0, ARRAY_SIZE(kinds));
 	tcase_add_test(tc, late_comers);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -7,6 +7,7 @@
 
 #include "base/itree.h"
 #include "base/util.h"
+#include "scratch.h"
 
 /* As ck_assert(), which costs a system call also when all is well. */
 #define must(cond)                                      \
@@ -342,8 +343,6 @@ int main(void)
 {
 	Suite *s = suite_create("itree");
 	TCase *tc = tcase_create("itree");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 20);
 	tcase_add_test(tc, empty);
@@ -355,9 +354,5 @@ int main(void)
 	tcase_add_loop_test(tc, as_a_list, 0, 4);
 	tcase_add_loop_test(tc, depth_is_logarithmic, 0, 5);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

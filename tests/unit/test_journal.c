@@ -14,6 +14,7 @@
 #include "gate.h"
 #include "medium.h"
 #include "jrig.h"
+#include "scratch.h"
 
 #define THREADS 4u
 
@@ -878,8 +879,6 @@ int main(void)
 {
 	Suite *s = suite_create("journal");
 	TCase *tc[] = { tcase_plain(), tcase_home() };
-	SRunner *sr;
-	int failed;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(tc); i++) {
 		tcase_add_unchecked_fixture(tc[i], scratch_setup,
@@ -887,9 +886,5 @@ int main(void)
 		tcase_set_timeout(tc[i], 20);
 		suite_add_tcase(s, tc[i]);
 	}
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

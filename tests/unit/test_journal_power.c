@@ -20,6 +20,7 @@
 #include "medium.h"
 #include "jrig.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 #define MAGIC	PINFS_MAGIC32('L', 'E', 'D', 'G')
 #define LEDGERS 4u
@@ -441,17 +442,11 @@ int main(void)
 {
 	Suite *s = suite_create("power");
 	TCase *tc = tcase_create("power");
-	SRunner *sr;
-	int failed;
 
 	suite_add_tcase(s, tc);
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_set_timeout(tc, 20);
 	tcase_add_loop_test(tc, power_single, 0, 2);
 	tcase_add_loop_test(tc, power_threads, 0, 2);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

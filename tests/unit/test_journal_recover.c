@@ -13,6 +13,7 @@
 #include "jrig.h"
 #include "journal/journal_i.h"
 #include "scratch_cut.h"
+#include "scratch.h"
 
 static struct jrig r;
 
@@ -806,8 +807,6 @@ int main(void)
 {
 	Suite *s = suite_create("journal_recover");
 	TCase *tc[] = { tcase_crashes(), tcase_hostile() };
-	SRunner *sr;
-	int failed;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(tc); i++) {
 		tcase_add_unchecked_fixture(tc[i], scratch_setup,
@@ -815,9 +814,5 @@ int main(void)
 		tcase_set_timeout(tc[i], 20);
 		suite_add_tcase(s, tc[i]);
 	}
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -260,8 +260,6 @@ int main(void)
 {
 	Suite *s = suite_create("make");
 	TCase *tc = tcase_create("make");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_loop_test(tc, all_is_there, 0, ARRAY_SIZE(sizes));
@@ -271,9 +269,5 @@ int main(void)
 	tcase_add_loop_test(tc, a_tebibyte_takes_less_than_a_second, 0,
 			    SCRATCH_KINDS);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

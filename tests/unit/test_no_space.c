@@ -19,6 +19,7 @@
 #include "scratch_fsck.h"
 #include "scratch_scale.h"
 #include "space/space.h"
+#include "scratch.h"
 
 #define MIB   (1ull << 20)
 #define BLOCK ((uint64_t)PINFS_BLOCK_SIZE)
@@ -739,8 +740,6 @@ int main(void)
 {
 	Suite *s = suite_create("no_space");
 	TCase *tc = tcase_create("no_space");
-	SRunner *sr;
-	int failed;
 
 	log_set_level(LOG_LEVEL_WARN);
 	tcase_set_timeout(tc, 20);
@@ -749,9 +748,5 @@ int main(void)
 	tcase_add_loop_test(tc, refused_on_disk, 0,
 			    scratch_scale((int)ARRAY_SIZE(operations), 8));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -412,8 +412,6 @@ int main(void)
 {
 	Suite *s = suite_create("pool");
 	TCase *tc = tcase_create("pool");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_loop_test(tc, create_refuses_existing, 0, SCRATCH_KINDS);
@@ -433,9 +431,5 @@ int main(void)
 	tcase_add_loop_test(tc, guests_keep_writers_out, 0, SCRATCH_KINDS);
 	tcase_add_loop_test(tc, open_waits_for_a_late_owner, 0, SCRATCH_KINDS);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -12,6 +12,7 @@
 #include "jrig.h"
 #include "scratch_volume.h"
 #include "space/bitmap.h"
+#include "scratch.h"
 
 #define CHUNK	PINFS_CHUNK_BLOCKS
 #define GROUP	PINFS_GROUP_BLOCKS
@@ -711,8 +712,6 @@ int main(void)
 {
 	Suite *s = suite_create("space");
 	TCase *tc[] = { tcase_places(), tcase_little() };
-	SRunner *sr;
-	int failed;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(tc); i++) {
 		tcase_add_unchecked_fixture(tc[i], scratch_setup,
@@ -720,9 +719,5 @@ int main(void)
 		tcase_set_timeout(tc[i], 20);
 		suite_add_tcase(s, tc[i]);
 	}
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }

@@ -12,6 +12,7 @@
 #include "inode/blob.h"
 #include "inode/xattr.h"
 #include "scratch_volume.h"
+#include "scratch.h"
 
 #define MIB	  (1ull << 20)
 #define VALUE_MAX 65536u
@@ -515,8 +516,6 @@ int main(void)
 {
 	Suite *s = suite_create("xattr");
 	TCase *tc = tcase_create("xattr");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -529,9 +528,5 @@ int main(void)
 	tcase_add_loop_test(tc, damage_is_found, 0, ARRAY_SIZE(damage));
 	tcase_add_test(tc, blobs_of_all_sizes);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return scratch_run(s);
 }
