@@ -227,6 +227,8 @@ enum pinfs_intent_op {
 	PINFS_INTENT_COLLAPSE = 2, /* the same, then move the rest down */
 	PINFS_INTENT_INSERT = 3, /* move [first, end) up by count */
 	PINFS_INTENT_UNWRITE = 4, /* mark [first, first + count) unwritten */
+	PINFS_INTENT_UNFILL = 5, /* unmap what is fresh in it */
+	PINFS_INTENT_SETTLE = 6, /* what is fresh in it stays */
 };
 
 struct pinfs_intent {
@@ -234,7 +236,7 @@ struct pinfs_intent {
 	le32 reserved;
 	le64 first; /* in blocks of the file */
 	le64 count;
-	le64 cursor; /* COLLAPSE, INSERT: where the moving goes on */
+	le64 cursor; /* where the steps go on; 0: at the beginning */
 };
 
 #define PINFS_INLINE_BYTES 256u
@@ -248,7 +250,8 @@ struct pinfs_extent {
 };
 
 #define PINFS_EXTENT_UNWRITTEN 1u /* reads as zeroes */
-#define PINFS_EXTENT_KNOWN 1u
+#define PINFS_EXTENT_FRESH 2u /* a change that has not ended has mapped it */
+#define PINFS_EXTENT_KNOWN 3u
 #define PINFS_EXTENT_MAX_LEN (1u << 30)
 
 /* struct pinfs_index - one child of an inner tree node */

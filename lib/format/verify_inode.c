@@ -80,7 +80,7 @@ static int intent_verify(const struct pinfs_inode *di, const char **why)
 	uint32_t op = le32_to_cpu(di->intent.op);
 	uint64_t first = le64_to_cpu(di->intent.first);
 
-	if (op > PINFS_INTENT_UNWRITE)
+	if (op > PINFS_INTENT_SETTLE)
 		return bad(why, "inode with an unknown intent");
 	if (op && first > UINT64_MAX - le64_to_cpu(di->intent.count))
 		return bad(why, "inode with an impossible intent");

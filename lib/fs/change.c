@@ -26,30 +26,6 @@ static uint64_t blocks_for(uint64_t size)
 	return div_round_up(size, PINFS_BLOCK_SIZE);
 }
 
-static int truncate_inode(struct fs *fs, struct inode *ip, uint64_t size)
-{
-	uint64_t first = blocks_for(size);
-	struct inode_change ch = {
-		.op = PINFS_INTENT_REMOVE,
-		.first = first,
-		.count = EXTENT_END - first,
-		.set_size = true,
-		.size = size,
-		.touch = INODE_MTIME | INODE_CTIME,
-		.clear_mode = S_ISUID,
-	};
-	int err;
-
-	if (size > inode_size(ip, NULL)) {
-		err = fs_zero_tail(fs, ip);
-		if (err)
-			return err;
-	}
-	if (inode_mode(ip, NULL) & S_IXGRP)
-		ch.clear_mode |= S_ISGID;
-	return inode_change(ip, &ch);
-}
-
 static int allocate_inode(struct inode *ip, const struct fs_change *fc)
 {
 	uint64_t end = fc->offset + fc->length;
@@ -76,6 +52,35 @@ static void add_edge(struct inode_change *ch, uint64_t from, uint64_t to)
 		.from = (uint32_t)(from % PINFS_BLOCK_SIZE),
 		.to = (uint32_t)(from % PINFS_BLOCK_SIZE + (to - from)),
 	};
+}
+
+/*
+ * truncate_inode - what is cut off of the last block becomes zero with the size
+ *
+ * By a copy of the block: a state that is not sealed yet may be undone by a power
+ * failure, and the longer file is to have its bytes then (S1).
+ */
+static int truncate_inode(struct fs *fs, struct inode *ip, uint64_t size)
+{
+	uint64_t first = blocks_for(size), old = inode_size(ip, NULL);
+	struct inode_change ch = {
+		.op = PINFS_INTENT_REMOVE,
+		.first = first,
+		.count = EXTENT_END - first,
+		.set_size = true,
+		.size = size,
+		.touch = INODE_MTIME | INODE_CTIME,
+		.clear_mode = S_ISUID,
+	};
+	int err = size > old ? fs_zero_tail(fs, ip) : 0;
+
+	if (err)
+		return err;
+	if (size < old)
+		add_edge(&ch, size, first << PINFS_BLOCK_SHIFT);
+	if (inode_mode(ip, NULL) & S_IXGRP)
+		ch.clear_mode |= S_ISGID;
+	return inode_change(ip, &ch);
 }
 
 /*

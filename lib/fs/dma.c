@@ -74,8 +74,12 @@ static int write_zeroes(struct fs *fs, struct inode *ip, uint64_t *at,
 			uint64_t end)
 {
 	uint64_t from = *at;
-	int err = ip->dead ? -ESTALE : zero_unwritten(ip, at, end);
+	int err = ip->dead ? -ESTALE : 0;
 
+	if (!err && !inode_is_unwritten_sealed(ip))
+		err = FS_UNSEALED;
+	if (!err)
+		err = zero_unwritten(ip, at, end);
 	if (err)
 		return err;
 	do {
@@ -116,7 +120,7 @@ int fs_dma_prepare(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len)
 {
 	uint64_t at = off >> PINFS_BLOCK_SHIFT;
 	uint64_t end = div_round_up(off + len, PINFS_BLOCK_SIZE);
-	int err;
+	int tries = 0, err;
 
 	if (fs->opt.read_only)
 		return -EROFS;
@@ -128,6 +132,8 @@ int fs_dma_prepare(struct fs *fs, struct inode *ip, uint64_t off, uint64_t len)
 		err = write_zeroes(fs, ip, &at, end);
 		pthread_rwlock_unlock(&ip->lock);
 		journal_leave(fs->vol->journal, guard);
+		if (fs_try_again(fs, err, &tries))
+			err = 0;
 	}
 	return err;
 }

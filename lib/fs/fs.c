@@ -137,6 +137,8 @@ int op_end(struct op *op, int err)
 
 bool fs_try_again(struct fs *fs, int err, int *tries)
 {
+	if (err == FS_UNSEALED)
+		return journal_sync(fs->vol->journal) == 0;
 	/* Even if nothing is pending: it may just have come home. */
 	if (err != -ENOSPC || (*tries)++ > 0 ||
 	    pool_is_persistent(fs->vol->pool))

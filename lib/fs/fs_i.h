@@ -44,10 +44,14 @@ int op_begin(struct op *op, struct fs *fs);
 /* op_end - commit if err is 0, else abort; returns how it ended */
 int op_end(struct op *op, int err);
 
+/* What is asked for would be wrong if a power failure undid what is there now. */
+#define FS_UNSEALED (-EINPROGRESS)
+
 /*
- * fs_try_again - after -ENOSPC, if freed blocks only wait to be home: have them
+ * fs_try_again - may it go better now?
  *
- * True once for each *tries; no lock is held.
+ * After -ENOSPC, if freed blocks only wait to be home: have them, once for each
+ * *tries. After FS_UNSEALED: have it sealed. No lock is held.
  */
 bool fs_try_again(struct fs *fs, int err, int *tries);
 

@@ -92,6 +92,13 @@ static uint64_t goal_for(struct inode *ip, struct tx *tx, uint64_t lblk)
 	return e.pblk + 1;
 }
 
+/* covers - does the write reach every byte of e's blocks? */
+static bool covers(const struct writing *w, const struct extent *e)
+{
+	return w->off <= e->lblk << PINFS_BLOCK_SHIFT &&
+	       w->end >= (e->lblk + e->len) << PINFS_BLOCK_SHIFT;
+}
+
 /*
  * fill_edges - bytes of the first and last block of [lblk, lblk + len) that the
  *              write does not reach become zero
@@ -134,6 +141,8 @@ static int fill_unwritten(const struct writing *w, struct tx *tx,
 
 	if (!volume_has(w->ip->vol, e->pblk, e->len))
 		return -EUCLEAN;
+	if (!covers(w, e) && !inode_is_unwritten_sealed(w->ip))
+		return FS_UNSEALED;
 	fill_edges(w, e);
 	return extent_mark(w->ip, tx, &lblk, e->lblk + e->len, false, &budget);
 }
@@ -233,12 +242,9 @@ static ssize_t write_some(struct writing *w)
 
 	for (;;) {
 		err = write_once(w);
-		if (err != -ENOSPC || fs_try_again(w->fs, err, &tries)) {
-			if (err != -ENOSPC)
-				break;
+		if (fs_try_again(w->fs, err, &tries))
 			continue;
-		}
-		if (in_one_block(w))
+		if (err != -ENOSPC || in_one_block(w))
 			break;
 		w->end = max_u64(round_down_u64(w->off + (w->end - w->off) / 2,
 						PINFS_BLOCK_SIZE),

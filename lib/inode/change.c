@@ -5,6 +5,13 @@
  * the inode and puts the inode on an orphan list; then come steps, each a
  * transaction that also moves the intent's cursor. Only the first can run out
  * of space: removing, moving and marking whole extents needs no new blocks.
+ *
+ * A change that fills more holes than fit a transaction fills them before that
+ * first one, in others, which are taken back if it does not come to it:
+ *
+ *   none --fill_step--> UNFILL --begin--> SETTLE or UNWRITE --end_intent--> none
+ *                         |  recovery, or no space                            ^
+ *                         +------------------- fresh_step, end_intent -------+
  */
 #include "inode/change.h"
 
@@ -66,6 +73,20 @@ static int unwrite_step(struct inode *ip, struct tx *tx,
 	return err;
 }
 
+/* fresh_step - what a change that did not begin, or did, has mapped before */
+static int fresh_step(struct inode *ip, struct tx *tx, struct pinfs_intent *in,
+		      bool keep, unsigned int *budget)
+{
+	uint64_t first = le64_to_cpu(in->first), count = le64_to_cpu(in->count);
+	uint64_t cursor = max_u64(le64_to_cpu(in->cursor), first);
+	int err;
+
+	err = (keep ? extent_settle : extent_remove_fresh)(
+		ip, tx, &cursor, first + count, budget);
+	in->cursor = cpu_to_le64(cursor);
+	return err;
+}
+
 /* step - go on with the intent; -EAGAIN when the budget is used up */
 static int step(struct inode *ip, struct tx *tx, struct pinfs_intent *in,
 		unsigned int *budget)
@@ -83,6 +104,10 @@ static int step(struct inode *ip, struct tx *tx, struct pinfs_intent *in,
 		return insert_step(ip, tx, in, budget);
 	case PINFS_INTENT_UNWRITE:
 		return unwrite_step(ip, tx, in, budget);
+	case PINFS_INTENT_UNFILL:
+		return fresh_step(ip, tx, in, false, budget);
+	case PINFS_INTENT_SETTLE:
+		return fresh_step(ip, tx, in, true, budget);
 	default:
 		return -EUCLEAN;
 	}
@@ -150,7 +175,21 @@ int inode_finish_intent(struct inode *ip)
 	return err;
 }
 
+static bool has_intent(struct inode *ip)
+{
+	return le32_to_cpu(inode_read(ip, NULL)->intent.op) !=
+	       PINFS_INTENT_NONE;
+}
+
 /* --- the first transaction ------------------------------------------------------- */
+
+/* settle_block - it was mapped for this change, and is outside of op's range */
+static int settle_block(struct inode *ip, struct tx *tx, uint64_t lblk)
+{
+	unsigned int budget = 1;
+
+	return extent_mark(ip, tx, &lblk, lblk + 1, true, &budget);
+}
 
 /*
  * zero_edge - a part of a block becomes zero, by a copy that takes its place
@@ -168,8 +207,12 @@ static int zero_edge(struct inode *ip, struct tx *tx,
 	uint8_t copy[PINFS_BLOCK_SIZE];
 	int err = extent_find(ip, tx, edge->lblk, &e);
 
-	if (err || !extent_is_data(&e))
+	if (err)
 		return err;
+	if (e.fresh)
+		return settle_block(ip, tx, edge->lblk);
+	if (!extent_is_data(&e))
+		return 0;
 	if (!volume_has(vol, e.pblk, 1))
 		return -EUCLEAN;
 	err = space_alloc(vol->space, tx, e.pblk, 1, SPACE_RESERVE, &run);
@@ -228,8 +271,15 @@ static bool is_small(struct inode *ip, struct tx *tx,
 	       STEP_BUDGET;
 }
 
+/* intent_of - op also settles what is fresh in its range */
 static struct pinfs_intent intent_of(const struct inode_change *ch)
 {
+	if (ch->op == PINFS_INTENT_NONE)
+		return (struct pinfs_intent){
+			.op = cpu_to_le32(PINFS_INTENT_SETTLE),
+			.first = cpu_to_le64(ch->fill_first),
+			.count = cpu_to_le64(ch->fill_end - ch->fill_first),
+		};
 	return (struct pinfs_intent){
 		.op = cpu_to_le32(ch->op),
 		.first = cpu_to_le64(ch->first),
@@ -239,13 +289,13 @@ static struct pinfs_intent intent_of(const struct inode_change *ch)
 
 /* note_intent - for the steps to come, and for recovery */
 static int note_intent(struct inode *ip, struct tx *tx,
-		       const struct inode_change *ch)
+		       const struct pinfs_intent *in)
 {
 	struct pinfs_inode *di = inode_edit(ip, tx);
 
 	if (!di)
 		return -ENOMEM;
-	di->intent = intent_of(ch);
+	di->intent = *in;
 	return orphan_is_on_list(ip) ? 0 : orphan_add(ip, tx);
 }
 
@@ -280,10 +330,12 @@ static int begin(struct inode *ip, struct tx *tx, const struct inode_change *ch,
 		err = apply_attributes(ip, tx, ch);
 	if (err)
 		return err;
-	*small = is_small(ip, tx, ch, &err);
+	*small = !has_intent(ip) && is_small(ip, tx, ch, &err);
 	if (err)
 		return err;
-	return *small ? step(ip, tx, &in, &budget) : note_intent(ip, tx, ch);
+	if (!*small)
+		return note_intent(ip, tx, &in);
+	return ch->op ? step(ip, tx, &in, &budget) : 0;
 }
 
 /* begin_change - commit the first transaction */
@@ -300,39 +352,11 @@ static int begin_change(struct inode *ip, const struct inode_change *ch,
 	return tx_commit(tx);
 }
 
-static bool has_intent(struct inode *ip)
-{
-	return le32_to_cpu(inode_read(ip, NULL)->intent.op) !=
-	       PINFS_INTENT_NONE;
-}
-
-/* --- allocating ahead ----------------------------------------------------------- */
-
-/* struct added - what inode_allocate() has mapped, to be undone */
-struct added {
-	uint64_t (*range)[2];
-	size_t count, room;
-};
-
-static int added_note(struct added *a, uint64_t lblk, uint64_t len)
-{
-	if (a->count == a->room) {
-		size_t room = a->room ? 2 * a->room : 16;
-		void *p = realloc(a->range, room * sizeof(*a->range));
-
-		if (!p)
-			return -ENOMEM;
-		a->range = p;
-		a->room = room;
-	}
-	a->range[a->count][0] = lblk;
-	a->range[a->count++][1] = lblk + len;
-	return 0;
-}
+/* --- filling holes before ---------------------------------------------------------- */
 
 /* fill_hole - map a part of the hole at e, as large as there is a run for */
 static int fill_hole(struct inode *ip, struct tx *tx, const struct extent *hole,
-		     uint64_t goal, struct extent *e)
+		     uint64_t goal, bool fresh, struct extent *e)
 {
 	struct space_run run;
 	int err = space_alloc(ip->vol->space, tx, goal, hole->len, 0, &run);
@@ -344,113 +368,166 @@ static int fill_hole(struct inode *ip, struct tx *tx, const struct extent *hole,
 		.pblk = run.first,
 		.len = run.count,
 		.unwritten = true,
+		.fresh = fresh,
 	};
 	return extent_add(ip, tx, e);
 }
 
-/* allocate_some - one transaction; *at is where it got to */
-static int allocate_some(struct inode *ip, struct tx *tx, uint64_t *at,
-			 uint64_t end, struct added *added)
+/* fill_some - holes from *at on; -EAGAIN when there are more than a few */
+static int fill_some(struct inode *ip, struct tx *tx, uint64_t *at,
+		     uint64_t end, bool fresh)
 {
 	unsigned int budget = STEP_BUDGET;
 	uint64_t goal = 0;
-	int err = 0;
 
-	while (*at < end && budget-- > 0 && !err) {
+	while (*at < end && budget-- > 0) {
 		struct extent hole, e;
+		int err = extent_find(ip, tx, *at, &hole);
 
-		err = extent_find(ip, tx, *at, &hole);
 		if (err)
-			break;
+			return err;
 		if (hole.pblk) {
 			*at += hole.len;
 			goal = hole.pblk + hole.len;
 			continue;
 		}
 		hole.len = min_u64(hole.len, end - *at);
-		err = fill_hole(ip, tx, &hole, goal, &e);
-		if (!err)
-			err = added_note(added, e.lblk, e.len);
-		if (!err) {
-			*at += e.len;
-			goal = e.pblk + e.len;
-		}
+		err = fill_hole(ip, tx, &hole, goal, fresh, &e);
+		if (err)
+			return err;
+		*at += e.len;
+		goal = e.pblk + e.len;
 	}
-	return err;
+	return *at < end ? -EAGAIN : 0;
 }
 
-static int remove_range(struct inode *ip, uint64_t first, uint64_t end)
+/* fill_at_once - with the whole change in one transaction; -EAGAIN: too many */
+static int fill_at_once(struct inode *ip, const struct inode_change *ch,
+			bool *small)
 {
-	struct inode_change ch = {
-		.op = PINFS_INTENT_REMOVE,
-		.first = first,
-		.count = end - first,
-	};
+	struct tx *tx = tx_begin(ip->vol->journal);
+	uint64_t at = ch->fill_first;
+	int err = tx ? fill_some(ip, tx, &at, ch->fill_end, false) : -ENOMEM;
 
-	return inode_change(ip, &ch);
+	if (!err)
+		err = begin(ip, tx, ch, small);
+	if (err) {
+		tx_abort(tx);
+		return err;
+	}
+	return tx_commit(tx);
+}
+
+/* fill_step - one of several transactions; the first notes how to undo them */
+static int fill_step(struct inode *ip, const struct inode_change *ch,
+		     uint64_t *at)
+{
+	const struct pinfs_intent undo = {
+		.op = cpu_to_le32(PINFS_INTENT_UNFILL),
+		.first = cpu_to_le64(ch->fill_first),
+		.count = cpu_to_le64(ch->fill_end - ch->fill_first),
+	};
+	struct tx *tx = tx_begin(ip->vol->journal);
+	int err = tx ? fill_some(ip, tx, at, ch->fill_end, true) : -ENOMEM;
+	int more = err == -EAGAIN ? err : 0;
+
+	if (err == more && !has_intent(ip))
+		err = note_intent(ip, tx, &undo);
+	if (err && err != -EAGAIN) {
+		tx_abort(tx);
+		return err;
+	}
+	err = tx_commit(tx);
+	return err ? err : more;
 }
 
 /*
- * allocate_steps - map all of [first, end); the last transaction also begins
- *                  the change that it is for, if there is one
+ * fill_in_steps - what they map is fresh until the transaction that begins the
+ *                 change; before that, recovery unmaps it again (S1)
  */
-static int allocate_steps(struct inode *ip, uint64_t first, uint64_t end,
-			  const struct inode_change *ch, bool *small)
+static int fill_in_steps(struct inode *ip, const struct inode_change *ch,
+			 bool *small)
 {
 	struct journal *j = ip->vol->journal;
-	struct added added = { 0 };
-	size_t committed = 0;
-	uint64_t at = first;
-	int err = 0;
+	uint64_t at = ch->fill_first;
+	unsigned int guard;
+	int err;
 
-	while (at < end && !err) {
-		unsigned int guard = journal_enter(j);
-		struct tx *tx = tx_begin(j);
-
-		err = tx ? allocate_some(ip, tx, &at, end, &added) : -ENOMEM;
-		if (!err && at >= end && ch)
-			err = begin(ip, tx, ch, small);
-		if (err)
-			tx_abort(tx);
-		else
-			err = tx_commit(tx);
+	do {
+		guard = journal_enter(j);
+		err = fill_step(ip, ch, &at);
 		journal_leave(j, guard);
-		if (!err)
-			committed = added.count;
-	}
-	while (err && committed-- > 0)
-		remove_range(ip, added.range[committed][0],
-			     added.range[committed][1]);
-	free(added.range);
+	} while (err == -EAGAIN);
+	guard = journal_enter(j);
+	if (!err)
+		err = begin_change(ip, ch, small);
+	if (err && has_intent(ip))
+		inode_finish_intent(ip);
+	journal_leave(j, guard);
 	return err;
 }
 
-int inode_allocate(struct inode *ip, uint64_t first, uint64_t end)
+static int fill(struct inode *ip, const struct inode_change *ch, bool *small)
 {
-	return allocate_steps(ip, first, end, NULL, NULL);
+	unsigned int guard = journal_enter(ip->vol->journal);
+	int err = fill_at_once(ip, ch, small);
+
+	journal_leave(ip->vol->journal, guard);
+	return err == -EAGAIN ? fill_in_steps(ip, ch, small) : err;
+}
+
+/* --- unwritten blocks -------------------------------------------------------------- */
+
+static _Atomic uint64_t *unwritten_at(struct inode *ip)
+{
+	return &ip->vol->unwritten_at[ip->ino % VOLUME_UNWRITTEN];
+}
+
+bool inode_is_unwritten_sealed(struct inode *ip)
+{
+	return journal_is_sealed(ip->vol->journal,
+				 atomic_load(unwritten_at(ip)));
 }
 
 /* --- a whole change --------------------------------------------------------------- */
 
-int inode_change(struct inode *ip, const struct inode_change *ch)
+/* start - up to the commit that decides; *small: that was all */
+static int start(struct inode *ip, const struct inode_change *ch, bool *small)
 {
 	unsigned int guard = journal_enter(ip->vol->journal);
-	bool fills = ch->fill_first < ch->fill_end, small = true;
+	bool fills = ch->fill_first < ch->fill_end;
 	int err = 0;
 
 	/* One that ran out of memory: its place is wanted for the next. */
 	if (has_intent(ip))
 		err = inode_finish_intent(ip);
 	if (!err && !fills)
-		err = begin_change(ip, ch, &small);
+		err = begin_change(ip, ch, small);
 	journal_leave(ip->vol->journal, guard);
-	if (!err && fills)
-		err = allocate_steps(ip, ch->fill_first, ch->fill_end, ch,
-				     &small);
+	return err || !fills ? err : fill(ip, ch, small);
+}
+
+int inode_change(struct inode *ip, const struct inode_change *ch)
+{
+	bool small;
+	int err = start(ip, ch, &small);
+
 	if (err)
 		return err;
+	if (ch->op == PINFS_INTENT_UNWRITE)
+		atomic_store(unwritten_at(ip),
+			     journal_youngest(ip->vol->journal));
 	atomic_fetch_add(&ip->layout_seq, 1);
 	return small ? 0 : inode_finish_intent(ip);
+}
+
+int inode_allocate(struct inode *ip, uint64_t first, uint64_t end)
+{
+	const struct inode_change ch = { .fill_first = first, .fill_end = end };
+	bool small = true;
+	int err = first < end ? start(ip, &ch, &small) : 0;
+
+	return err || small ? err : inode_finish_intent(ip);
 }
 
 int inode_zero_tail(struct inode *ip)

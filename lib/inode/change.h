@@ -36,8 +36,7 @@ struct inode_change {
  * Up to the first commit an error (-ENOSPC, -ENOMEM, -EUCLEAN) leaves the file
  * as it was. A change of many extents is logged as an intent there, and then
  * done step by step; recovery goes on with it. More holes than one transaction
- * fills (128) are filled before, in others: a crash then may leave some of them
- * as unwritten blocks, which read as before, and nothing else changed.
+ * fills (128) are filled before, in others, which recovery takes back.
  */
 int inode_change(struct inode *ip, const struct inode_change *ch);
 
@@ -52,9 +51,19 @@ int inode_allocate(struct inode *ip, uint64_t first, uint64_t end);
 /*
  * inode_zero_tail - bytes behind the end of file in its last block are zero
  *
- * Before a file grows, for a mapping may have stored there. ip is locked
- * exclusively.
+ * Before a file grows, for a write or a DMA that was cut off may have stored
+ * there. In place: what a truncate has cut off is zero already, so no state that
+ * a power failure may bring back reaches these bytes. ip is locked exclusively.
  */
 int inode_zero_tail(struct inode *ip);
+
+/*
+ * inode_is_unwritten_sealed - may unwritten blocks of ip be stored to?
+ *
+ * Not as long as a power failure can undo what has made data unwritten: it would
+ * bring that data back. journal_sync() helps. Always true on persistent memory;
+ * on a file now and then false because of another inode. ip is locked.
+ */
+bool inode_is_unwritten_sealed(struct inode *ip);
 
 #endif

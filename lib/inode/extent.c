@@ -73,21 +73,27 @@ static void leaf_set_count(struct leaf *l, unsigned int count)
 
 static struct extent decode(const struct pinfs_extent *e)
 {
+	uint32_t flags = le32_to_cpu(e->flags);
+
 	return (struct extent){
 		.lblk = le64_to_cpu(e->lblk),
 		.pblk = le64_to_cpu(e->pblk),
 		.len = le32_to_cpu(e->len),
-		.unwritten = le32_to_cpu(e->flags) & PINFS_EXTENT_UNWRITTEN,
+		.unwritten = flags & PINFS_EXTENT_UNWRITTEN,
+		.fresh = flags & PINFS_EXTENT_FRESH,
 	};
 }
 
 static struct pinfs_extent encode(const struct extent *e)
 {
+	uint32_t flags = (e->unwritten ? PINFS_EXTENT_UNWRITTEN : 0) |
+			 (e->fresh ? PINFS_EXTENT_FRESH : 0);
+
 	return (struct pinfs_extent){
 		cpu_to_le64(e->lblk),
 		cpu_to_le64(e->pblk),
 		cpu_to_le32((uint32_t)e->len),
-		cpu_to_le32(e->unwritten ? PINFS_EXTENT_UNWRITTEN : 0),
+		cpu_to_le32(flags),
 	};
 }
 
@@ -323,7 +329,7 @@ int extent_find(struct inode *ip, struct tx *tx, uint64_t lblk,
 static bool continues(const struct extent *a, const struct extent *b)
 {
 	return end_of(a) == b->lblk && a->pblk + a->len == b->pblk &&
-	       a->unwritten == b->unwritten &&
+	       a->unwritten == b->unwritten && a->fresh == b->fresh &&
 	       a->len + b->len <= PINFS_EXTENT_MAX_LEN;
 }
 
@@ -456,6 +462,24 @@ int extent_remove(struct inode *ip, struct tx *tx, uint64_t lblk, uint64_t end,
 	return err;
 }
 
+int extent_remove_fresh(struct inode *ip, struct tx *tx, uint64_t *lblk,
+			uint64_t end, unsigned int *budget)
+{
+	while (*lblk < end) {
+		struct extent e;
+		int err = extent_find(ip, tx, *lblk, &e);
+
+		if (!err && e.fresh)
+			err = extent_remove(ip, tx, e.lblk,
+					    min_u64(e.lblk + e.len, end),
+					    budget);
+		if (err)
+			return err;
+		*lblk += e.len;
+	}
+	return 0;
+}
+
 /* join - the extent that begins at lblk with the one before, if it continues it */
 static int join(struct inode *ip, struct tx *tx, uint64_t lblk)
 {
@@ -497,12 +521,43 @@ int extent_mark(struct inode *ip, struct tx *tx, uint64_t *lblk, uint64_t end,
 		--*budget;
 		*lblk = end_of(&e);
 		e.unwritten = unwritten;
+		e.fresh = false;
 		err = put(&c, &e);
 		if (!err)
 			err = join(ip, tx, e.lblk);
 	}
 	if (!err || err == -ENOENT)
 		err = join(ip, tx, end);
+	return err;
+}
+
+int extent_settle(struct inode *ip, struct tx *tx, uint64_t *lblk, uint64_t end,
+		  unsigned int *budget)
+{
+	int err = 0;
+
+	while (!err) {
+		struct cursor c;
+		struct extent e;
+
+		err = seek(&c, ip, tx, *lblk);
+		if (!err)
+			err = get(&c, &e);
+		if (err || e.lblk >= end)
+			return err == -ENOENT ? 0 : err;
+		if (e.fresh && *budget == 0)
+			return -EAGAIN;
+		*lblk = end_of(&e);
+		if (!e.fresh)
+			continue;
+		--*budget;
+		e.fresh = false;
+		err = put(&c, &e);
+		if (!err)
+			err = join(ip, tx, e.lblk);
+		if (!err)
+			err = join(ip, tx, end_of(&e));
+	}
 	return err;
 }
 

@@ -15,6 +15,7 @@ struct extent {
 	uint64_t pblk;
 	uint64_t len;
 	bool unwritten; /* allocated, reads as zeroes */
+	bool fresh; /* of a change that may be taken back (PINFS_INTENT_UNFILL) */
 };
 
 #define EXTENT_END (1ull << 51) /* no file block has this number: 2^63 bytes */
@@ -49,7 +50,19 @@ int extent_remove(struct inode *ip, struct tx *tx, uint64_t lblk, uint64_t end,
 		  unsigned int *budget);
 
 /*
- * extent_mark - have all extents in [lblk, end) written or unwritten
+ * extent_remove_fresh - extent_remove(), but only of fresh extents
+ *
+ * *lblk takes the point that it goes on from.
+ */
+int extent_remove_fresh(struct inode *ip, struct tx *tx, uint64_t *lblk,
+			uint64_t end, unsigned int *budget);
+
+/* extent_settle - the same range, but what is fresh becomes ordinary */
+int extent_settle(struct inode *ip, struct tx *tx, uint64_t *lblk, uint64_t end,
+		  unsigned int *budget);
+
+/*
+ * extent_mark - have all extents in [lblk, end) written or unwritten, none fresh
  *
  * As extent_remove(), but counts whole extents; *lblk takes the point that it
  * goes on from.

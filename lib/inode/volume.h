@@ -6,9 +6,13 @@
 #ifndef PINFS_VOLUME_H
 #define PINFS_VOLUME_H
 
+#include <stdatomic.h>
+
 #include "journal/journal.h"
 #include "pool/pool.h"
 #include "space/space.h"
+
+#define VOLUME_UNWRITTEN 64u
 
 struct inode;
 struct icache;
@@ -28,6 +32,8 @@ struct volume {
 	uint64_t total_blocks;
 	uint64_t seed; /* of checksums */
 	bool read_only;
+	/* See inode_is_unwritten_sealed(): by inode number; journal_youngest(). */
+	_Atomic uint64_t unwritten_at[VOLUME_UNWRITTEN];
 	/* Tells the layer above that an inode leaves memory. */
 	void (*on_evict)(struct inode *ip);
 };

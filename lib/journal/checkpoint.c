@@ -59,6 +59,7 @@ static int seal(struct journal *j, uint64_t round, uint64_t upto)
 		err = lanes_reclaim(j, j->applied_seq, upto);
 	if (err)
 		return journal_fail(j, err, "sync");
+	atomic_store(&j->sealed_seq, upto);
 	room_wake(j);
 	pthread_mutex_lock(&j->ckpt_lock);
 	j->synced_round = round;
@@ -264,6 +265,16 @@ int journal_sync(struct journal *j)
 	wait_for(j, j->begun_round + 1, &j->wanted_round, &j->synced_round);
 	pthread_mutex_unlock(&j->ckpt_lock);
 	return atomic_load(&j->error);
+}
+
+uint64_t journal_youngest(struct journal *j)
+{
+	return atomic_load(&j->next_seq) - 1;
+}
+
+bool journal_is_sealed(struct journal *j, uint64_t seq)
+{
+	return !j->overlay || seq <= atomic_load(&j->sealed_seq);
 }
 
 int journal_bring_home(struct journal *j)

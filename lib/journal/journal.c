@@ -76,6 +76,7 @@ static void set_counters(struct journal *j)
 	}
 	j->applied_seq = seq;
 	j->home_seq = seq;
+	atomic_store(&j->sealed_seq, seq);
 	atomic_store(&j->next_seq, seq + 1);
 	atomic_store(&j->free_blocks,
 		     (int64_t)le64_to_cpu(j->state.free_blocks));

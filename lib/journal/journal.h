@@ -81,6 +81,12 @@ void journal_abandon(struct journal *j);
  */
 int journal_sync(struct journal *j);
 
+/* journal_youngest - the number of the record that was written last */
+uint64_t journal_youngest(struct journal *j);
+
+/* journal_is_sealed - do records up to this number survive power loss? */
+bool journal_is_sealed(struct journal *j, uint64_t seq);
+
 /*
  * journal_enter, journal_leave - frame every use of journal_read()'s pointers
  *

@@ -15,8 +15,8 @@
 #include "journal/journal.h"
 #include "pool/persist.h"
 
-#define BITMAP_LOCKS 64u
-#define OVERLAY_SHARDS 64u
+#define BITMAP_LOCKS	64u
+#define OVERLAY_SHARDS	64u
 #define OVERLAY_BUCKETS 256u
 
 /* No pool lives to see more; a number past it is not one that pinfs wrote. */
@@ -120,6 +120,7 @@ struct journal {
 	uint64_t begun_round; /* ckpt_lock: rounds are numbered from 1 */
 	uint64_t synced_round; /* ckpt_lock */
 	uint64_t wanted_round; /* ckpt_lock: somebody waits for it */
+	_Atomic uint64_t sealed_seq; /* survives power loss */
 	uint64_t home_seq; /* ckpt_lock: applied, and out of the overlay */
 	uint64_t wanted_home; /* ckpt_lock */
 	uint64_t applied_seq; /* checkpointer only: brought home */

@@ -234,7 +234,7 @@ static void append(struct inode *ip, uint64_t from, uint64_t to)
 		pthread_rwlock_wrlock(&ip->lock);
 		tx = tx_begin(vol->journal);
 		must(space_alloc(vol->space, tx, 0, 1, 0, &run), "alloc");
-		e = (struct extent){ 2 * i, run.first, 1, false };
+		e = (struct extent){ 2 * i, run.first, 1, false, false };
 		must(extent_add(ip, tx, &e), "extent");
 		inode_edit(ip, tx)->size =
 			cpu_to_le64((2 * i + 1) * PINFS_BLOCK_SIZE);
@@ -367,7 +367,7 @@ static struct fs_file *one_extent(const char *name, uint64_t n)
 	tx = tx_begin(vol->journal);
 	for (uint64_t at = 0; at < n; at += run.count) {
 		must(space_alloc(vol->space, tx, 0, n - at, 0, &run), "alloc");
-		e = (struct extent){ at, run.first, run.count, false };
+		e = (struct extent){ at, run.first, run.count, false, false };
 		must(extent_add(ip, tx, &e), "extent");
 	}
 	inode_edit(ip, tx)->size = cpu_to_le64(n * PINFS_BLOCK_SIZE);

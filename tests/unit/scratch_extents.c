@@ -76,12 +76,14 @@ static bool covers(const struct extent *e, const struct scratch_cell *model,
 	for (uint64_t i = 0; i < e->len && e->lblk + i < cells; i++) {
 		const struct scratch_cell *c = &model[e->lblk + i];
 
-		if (c->pblk != (e->pblk ? e->pblk + i : 0))
+		if (c->pblk == SCRATCH_SOME ?
+			    e->pblk == 0 :
+			    c->pblk != (e->pblk ? e->pblk + i : 0))
 			return false;
 		if (c->pblk && c->unwritten != e->unwritten)
 			return false;
 	}
-	return e->len > 0;
+	return e->len > 0 && !e->fresh;
 }
 
 /* last_is_found - from its own number, too, not only from the first's? */

@@ -5,7 +5,12 @@
 
 #include "scratch_volume.h"
 
-/* struct scratch_cell - what a block of the file has; a hole if pblk is 0 */
+#define SCRATCH_SOME UINT64_MAX
+
+/*
+ * struct scratch_cell - what a block of the file has; a hole if pblk is 0, any
+ *                       block, not known which, if it is SCRATCH_SOME
+ */
 struct scratch_cell {
 	uint64_t pblk;
 	bool unwritten;
@@ -30,7 +35,7 @@ struct tx *scratch_extents_begin(struct scratch_extents *se);
 void scratch_extents_end(struct scratch_extents *se, struct tx *tx,
 			 bool commit);
 
-/* scratch_extents_equal - does the file have what the model says? */
+/* scratch_extents_equal - does the file have what the model says, none fresh? */
 bool scratch_extents_equal(struct scratch_extents *se,
 			   const struct scratch_cell *model);
 

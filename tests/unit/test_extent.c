@@ -90,7 +90,7 @@ static void add(uint64_t lblk, uint64_t len, bool unwritten, bool commit)
 	tx = scratch_extents_begin(&se);
 	ck_assert_int_eq(space_alloc(se.sv.vol->space, tx, goal, room, 0, &run),
 			 0);
-	e = (struct extent){ lblk, run.first, run.count, unwritten };
+	e = (struct extent){ lblk, run.first, run.count, unwritten, false };
 	ck_assert_int_eq(extent_add(se.ip, tx, &e), 0);
 	scratch_extents_end(&se, tx, commit);
 	for (uint64_t i = 0; commit && i < run.count; i++)
@@ -327,7 +327,7 @@ START_TEST(extent_grows_past_a_leaf)
 					     SPACE_EXACT, &run),
 				 0);
 		for (uint64_t i = 0; i < count; i++) {
-			e = (struct extent){ first + i, run.first + i, 1,
+			e = (struct extent){ first + i, run.first + i, 1, false,
 					     false };
 			ck_assert_int_eq(extent_add(se.ip, tx, &e), 0);
 			se.model[first + i] =
@@ -364,11 +364,11 @@ START_TEST(neighbours_join)
 	ck_assert_int_eq(
 		space_alloc(se.sv.vol->space, tx, 0, 9, SPACE_EXACT, &run), 0);
 	/* The outer thirds, then the middle; then one that does not continue. */
-	e = (struct extent){ 10, run.first, 3, false };
+	e = (struct extent){ 10, run.first, 3, false, false };
 	ck_assert_int_eq(extent_add(se.ip, tx, &e), 0);
-	e = (struct extent){ 16, run.first + 6, 3, false };
+	e = (struct extent){ 16, run.first + 6, 3, false, false };
 	ck_assert_int_eq(extent_add(se.ip, tx, &e), 0);
-	e = (struct extent){ 13, run.first + 3, 3, false };
+	e = (struct extent){ 13, run.first + 3, 3, false, false };
 	ck_assert_int_eq(extent_add(se.ip, tx, &e), 0);
 	ck_assert_int_eq(extent_find(se.ip, tx, 0, &e), 0);
 	ck_assert_uint_eq(e.pblk, 0);
@@ -406,7 +406,7 @@ START_TEST(end_of_the_largest_file)
 
 	ck_assert_int_eq(
 		space_alloc(se.sv.vol->space, tx, 0, 2, SPACE_EXACT, &run), 0);
-	e = (struct extent){ EXTENT_END - 2, run.first, 2, false };
+	e = (struct extent){ EXTENT_END - 2, run.first, 2, false, false };
 	ck_assert_int_eq(extent_add(se.ip, tx, &e), 0);
 	scratch_extents_end(&se, tx, true);
 	scratch_extents_close(&se);

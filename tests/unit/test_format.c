@@ -377,7 +377,7 @@ static const struct lie lies[] = {
 	{ &extents, PBLK(1), TOTAL - 10, -EUCLEAN },
 	{ &extents, PBLK(1), UINT64_MAX, -EUCLEAN },
 	{ &extents, PBLK(1), UINT64_MAX - 5, -EUCLEAN },
-	{ &extents, FLAGS(2), 2, -EUCLEAN },
+	{ &extents, FLAGS(2), 4, -EUCLEAN },
 
 	{ &dirents, HDR(level), 1, -EUCLEAN },
 	{ &dirents, HDR(count), 2017, -EUCLEAN },
@@ -430,7 +430,7 @@ static const struct lie lies[] = {
 	{ &file, IN(target), 5, -EUCLEAN },
 	{ &file, IN(xattr), TOTAL - 1, -EUCLEAN },
 	{ &file, IN(xattr), UINT64_MAX, -EUCLEAN },
-	{ &file, IN(intent.op), 5, -EUCLEAN },
+	{ &file, IN(intent.op), 7, -EUCLEAN },
 	{ &file, IN(tree_count), 11, -EUCLEAN },
 	{ &file, IN(tree_count), 65535, -EUCLEAN },
 	{ &file, IN(tree_level), 9, -EUCLEAN },

@@ -85,7 +85,7 @@ static int fill_some(struct inode *ip, uint64_t first, uint64_t end)
 		struct extent e;
 
 		err = space_alloc(sv.vol->space, tx, 0, 1, 0, &run);
-		e = (struct extent){ i, run.first, 1, true };
+		e = (struct extent){ i, run.first, 1, true, false };
 		if (!err)
 			err = extent_add(ip, tx, &e);
 	}

@@ -635,7 +635,7 @@ static const struct operation {
 	{ "write over unwritten", op_write_unwritten, 0 },
 	{ "truncate to 0", op_truncate_zero, ALWAYS },
 	{ "truncate down", op_truncate_down, ALWAYS },
-	{ "truncate down within an extent", op_truncate_within, ALWAYS },
+	{ "truncate down within an extent", op_truncate_within, FREES },
 	{ "truncate up", op_truncate_up, ALWAYS },
 	{ "allocate in holes", op_allocate, SPLITS },
 	{ "allocate", op_allocate_new, 0 },

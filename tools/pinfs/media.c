@@ -87,7 +87,8 @@ const struct field media_inode[] = {
 };
 
 static const char *const intents[] = { "none",	 "remove",  "collapse",
-				       "insert", "unwrite", NULL };
+				       "insert", "unwrite", "unfill",
+				       "settle", NULL };
 
 const struct field media_intent[] = {
 	FIELD_LE_NAMES(struct pinfs_intent, op, NAMED, "operation", intents),
@@ -104,7 +105,7 @@ const struct field media_orphan[] = {
 	FIELD_END,
 };
 
-static const char *const extent_flags[] = { "unwritten", NULL };
+static const char *const extent_flags[] = { "unwritten", "fresh", NULL };
 
 const struct field media_extent[] = {
 	FIELD_LE(struct pinfs_extent, lblk, NUMBER, "FILE-BLOCK"),
