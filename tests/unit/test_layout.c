@@ -333,6 +333,7 @@ END_TEST
 
 struct crowd {
 	struct rig *r;
+	struct gate *asked; /* passed with the first breaks asked for */
 	unsigned int seed;
 	unsigned int mine; /* breaks that ran with a pin there */
 };
@@ -374,6 +375,8 @@ static void *breaking(void *arg)
 		for (size_t k = 0; k < ARRAY_SIZE(b); k++)
 			rig_break(c->r, &b[k],
 				  c->r->ip[draw(&c->seed) % RIG_FILES]);
+		if (i == 0)
+			gate_pass(c->asked);
 		for (size_t k = 0; k < ARRAY_SIZE(b); k++) {
 			gate_await(&b[k].over, 1);
 			c->mine += b[k].was_pinned || b[k].err;
@@ -387,22 +390,35 @@ START_TEST(crowd)
 {
 	struct crowd c[6];
 	pthread_t thread[ARRAY_SIZE(c)];
+	struct pin_set *first;
+	struct gate asked;
 	struct rig r;
 
 	rig_setup(&r, NULL);
+	gate_init(&asked);
+	/* Nobody is done before the others have begun. */
+	first = rig_begin(&r, 0);
+	for (size_t i = 0; i < RIG_FILES; i++)
+		rig_admit_waiting(first, r.ip[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
-		c[i] = (struct crowd){ .r = &r, .seed = (unsigned int)i + 1 };
+		c[i] = (struct crowd){
+			.r = &r,
+			.asked = &asked,
+			.seed = (unsigned int)i + 1,
+		};
 		ck_assert_int_eq(pthread_create(&thread[i], NULL,
 						i % 2 ? pinning : breaking,
 						&c[i]),
 				 0);
 	}
+	gate_await(&asked, ARRAY_SIZE(c) / 2);
+	pin_set_free(first);
 	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
 		pthread_join(thread[i], NULL);
 		ck_assert_uint_eq(c[i].mine, 0);
 	}
 	ck_assert_uint_eq(rig_stats(&r).breaks, 3 * 3 * ROUNDS);
-	ck_assert_uint_gt(rig_stats(&r).breaks_waited, 0);
+	ck_assert_uint_ge(rig_stats(&r).breaks_waited, 3 * 3);
 	rig_teardown(&r);
 }
 END_TEST
