@@ -37,7 +37,7 @@ static int allocate_inode(struct inode *ip, const struct fs_change *fc)
 		.size = end,
 		.touch = INODE_MTIME | INODE_CTIME,
 	};
-	int err = ch.set_size ? fs_zero_tail(fc->fs, ip) : 0;
+	int err = ch.set_size ? fs_zero_behind(fc->fs, ip, 0, end, 0) : 0;
 
 	return err ? err : inode_change(ip, &ch);
 }
@@ -72,7 +72,7 @@ static int truncate_inode(struct fs *fs, struct inode *ip, uint64_t size)
 		.touch = INODE_MTIME | INODE_CTIME,
 		.clear_mode = S_ISUID,
 	};
-	int err = size > old ? fs_zero_tail(fs, ip) : 0;
+	int err = fs_zero_behind(fs, ip, old, size, 0);
 
 	if (err)
 		return err;
@@ -128,7 +128,7 @@ static int zero_inode(struct inode *ip, const struct fs_change *fc)
 	int err;
 
 	if (!(fc->flags & FS_CHANGE_KEEP_SIZE) && end > inode_size(ip, NULL)) {
-		err = fs_zero_tail(fc->fs, ip);
+		err = fs_zero_behind(fc->fs, ip, 0, end, 0);
 		if (err)
 			return err;
 		ch.set_size = true;

@@ -11,25 +11,6 @@
 /* Bytes that are zeroed at a time with the file locked: readers get in between. */
 #define ZERO_AT_ONCE (32u << 20)
 
-static uint64_t pins_of(struct fs *fs, uint64_t pblk)
-{
-	uint64_t pinned, pins;
-
-	layout_count_pins(fs->layouts, pblk, 1, &pinned, &pins);
-	return pins;
-}
-
-int fs_zero_tail(struct fs *fs, struct inode *ip)
-{
-	struct extent e;
-	int err = extent_find(ip, NULL,
-			      inode_size(ip, NULL) >> PINFS_BLOCK_SHIFT, &e);
-
-	if (err || (e.pblk && pins_of(fs, e.pblk) > 0))
-		return err;
-	return inode_zero_tail(ip);
-}
-
 /* mark_written - blocks [*lblk, last) are data; -EAGAIN: go on from *lblk */
 static int mark_written(struct fs *fs, struct inode *ip, uint64_t *lblk,
 			uint64_t last)
@@ -90,10 +71,8 @@ static int write_zeroes(struct fs *fs, struct inode *ip, uint64_t *at,
 
 static int allocate(struct fs *fs, struct inode *ip, uint64_t off, uint64_t end)
 {
-	int err = ip->dead ? -ESTALE : 0;
+	int err = ip->dead ? -ESTALE : fs_zero_behind(fs, ip, 0, end, 0);
 
-	if (!err && end > inode_size(ip, NULL))
-		err = fs_zero_tail(fs, ip);
 	if (err)
 		return err;
 	return inode_allocate(ip, off >> PINFS_BLOCK_SHIFT,
@@ -160,34 +139,6 @@ static int flush_range(struct inode *ip, uint64_t off, uint64_t end)
 	return 0;
 }
 
-/*
- * clear_unreached - [from, to) is behind the end of file, and the device did not
- *                   get there without a gap: what it left is not to show up when
- *                   the file grows
- *
- * Blocks that another DMA has pinned as well are that one's.
- */
-static int clear_unreached(struct fs *fs, struct inode *ip, uint64_t from,
-			   uint64_t to)
-{
-	while (from < to) {
-		uint64_t in = from % PINFS_BLOCK_SIZE;
-		uint64_t bytes = min_u64(PINFS_BLOCK_SIZE - in, to - from);
-		struct extent e;
-		int err = extent_find(ip, NULL, from >> PINFS_BLOCK_SHIFT, &e);
-
-		if (err)
-			return err;
-		if (extent_is_data(&e) && pins_of(fs, e.pblk) <= 1)
-			persist_set_flush(
-				ip->vol->pool,
-				(uint8_t *)volume_block(ip->vol, e.pblk) + in,
-				0, bytes);
-		from += bytes;
-	}
-	return 0;
-}
-
 static int grow_to(struct fs *fs, struct inode *ip, uint64_t end)
 {
 	struct pinfs_inode *di;
@@ -204,11 +155,14 @@ static int grow_to(struct fs *fs, struct inode *ip, uint64_t end)
 	return op_end(&op, err);
 }
 
+/*
+ * finish_locked - what the device left behind end is not to show up when the file
+ *                 grows; blocks that another DMA has pinned as well are that one's
+ */
 static int finish_locked(struct fs *fs, struct inode *ip, uint64_t off,
 			 uint64_t len, uint64_t end)
 {
-	int err = clear_unreached(fs, ip, max_u64(end, inode_size(ip, NULL)),
-				  off + len);
+	int err = fs_zero_behind(fs, ip, end, off + len, 1);
 
 	if (!err)
 		err = flush_range(ip, off, end);

@@ -93,10 +93,15 @@ static inline uint8_t fs_dtype(uint32_t mode)
 }
 
 /*
- * fs_zero_tail - inode_zero_tail(), unless the block is pinned: then a device may
- *                be storing there, and what is behind the end of file is its own
+ * fs_zero_behind - of bytes [from, to), those behind the end of file are zero
+ * @own_pins: blocks with more pins than that are left alone: a device may be
+ *            storing there, and what is behind the end of file is its own
+ *
+ * Before a file grows: a write, or a DMA, that a crash or an error cut off may
+ * have left something there. ip is locked exclusively. -EUCLEAN.
  */
-int fs_zero_tail(struct fs *fs, struct inode *ip);
+int fs_zero_behind(struct fs *fs, struct inode *ip, uint64_t from, uint64_t to,
+		   uint64_t own_pins);
 
 /* fs_in_use - is it open or pinned, so that it must outlive its name? (L10) */
 static inline bool fs_in_use(struct inode *ip)

@@ -175,10 +175,8 @@ static int write_all(const struct writing *w, struct tx *tx)
 {
 	struct pinfs_inode *di;
 	uint64_t at = w->off;
-	int err = 0;
+	int err = fs_zero_behind(w->fs, w->ip, 0, w->off, 0);
 
-	if (w->end > inode_size(w->ip, tx))
-		err = fs_zero_tail(w->fs, w->ip);
 	while (!err && at < w->end)
 		err = write_piece(w, tx, &at);
 	if (!err)

@@ -529,24 +529,3 @@ int inode_allocate(struct inode *ip, uint64_t first, uint64_t end)
 
 	return err || small ? err : inode_finish_intent(ip);
 }
-
-int inode_zero_tail(struct inode *ip)
-{
-	uint64_t size = inode_size(ip, NULL);
-	uint32_t used = (uint32_t)(size % PINFS_BLOCK_SIZE);
-	struct volume *vol = ip->vol;
-	struct extent e;
-	uint8_t *block;
-	int err;
-
-	if (used == 0)
-		return 0;
-	err = extent_find(ip, NULL, size >> PINFS_BLOCK_SHIFT, &e);
-	if (err || !extent_is_data(&e))
-		return err;
-	if (!volume_has(vol, e.pblk, 1))
-		return -EUCLEAN;
-	block = volume_block(vol, e.pblk);
-	persist_set_flush(vol->pool, block + used, 0, PINFS_BLOCK_SIZE - used);
-	return 0;
-}

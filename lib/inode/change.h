@@ -49,15 +49,6 @@ int inode_change(struct inode *ip, const struct inode_change *ch);
 int inode_allocate(struct inode *ip, uint64_t first, uint64_t end);
 
 /*
- * inode_zero_tail - bytes behind the end of file in its last block are zero
- *
- * Before a file grows, for a write or a DMA that was cut off may have stored
- * there. In place: what a truncate has cut off is zero already, so no state that
- * a power failure may bring back reaches these bytes. ip is locked exclusively.
- */
-int inode_zero_tail(struct inode *ip);
-
-/*
  * inode_is_unwritten_sealed - may unwritten blocks of ip be stored to?
  *
  * Not as long as a power failure can undo what has made data unwritten: it would

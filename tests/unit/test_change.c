@@ -411,25 +411,6 @@ START_TEST(edges_become_zero)
 }
 END_TEST
 
-START_TEST(tail_becomes_zero)
-{
-	struct tx *tx = scratch_extents_begin(&se);
-
-	map_one(tx, 0, false);
-	map_one(tx, 1, true);
-	inode_edit(se.ip, tx)->size = cpu_to_le64(1000);
-	scratch_extents_end(&se, tx, true);
-	memset(bytes_of(0), 0xdd, PINFS_BLOCK_SIZE);
-	memset(bytes_of(1), 0xdd, PINFS_BLOCK_SIZE);
-	pthread_rwlock_wrlock(&se.ip->lock);
-	ck_assert_int_eq(inode_zero_tail(se.ip), 0);
-	pthread_rwlock_unlock(&se.ip->lock);
-	ck_assert(all_are(bytes_of(0), 1000, 0xdd));
-	ck_assert(all_are(bytes_of(0) + 1000, PINFS_BLOCK_SIZE - 1000, 0));
-	ck_assert(all_are(bytes_of(1), PINFS_BLOCK_SIZE, 0xdd));
-}
-END_TEST
-
 /* --- crashes ------------------------------------------------------------------------ */
 
 static const struct {
@@ -592,7 +573,6 @@ int main(void)
 	tcase_add_test(tc, allocate_all_or_nothing);
 	tcase_add_test(tc, remove_a_huge_extent);
 	tcase_add_test(tc, edges_become_zero);
-	tcase_add_test(tc, tail_becomes_zero);
 	tcase_add_loop_test(
 		tc, cut_off, 0,
 		(int)(ARRAY_SIZE(cut_changes) * ARRAY_SIZE(cut_kinds)));

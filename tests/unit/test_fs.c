@@ -544,9 +544,12 @@ END_TEST
 
 /* --- DMA ------------------------------------------------------------------------------- */
 
-/* dma_in - what a device does: bytes c into [off, end) of [off, off + len) */
+/*
+ * dma_in - what a device does: bytes c into [off, end) of [off, off + len)
+ * @finish: else it is as if the daemon had died before the file was told of them
+ */
 static void dma_in(uint64_t node, uint64_t off, uint64_t len, uint64_t end,
-		   int c)
+		   int c, bool finish)
 {
 	struct pin_options opt = { .direction = PINFS_FROM_DEVICE };
 	uint64_t first = off / BLOCK, last = div_round_up(off + len, BLOCK);
@@ -571,7 +574,8 @@ static void dma_in(uint64_t node, uint64_t off, uint64_t len, uint64_t end,
 		if (from < to)
 			memset(mem + (from - start), c, to - from);
 	}
-	ck_assert_int_eq(fs_dma_finish(r.fs, ip, off, len, end), 0);
+	if (finish)
+		ck_assert_int_eq(fs_dma_finish(r.fs, ip, off, len, end), 0);
 	pin_set_free(set);
 	inode_put(ip);
 }
@@ -612,7 +616,7 @@ START_TEST(dma_from_a_device)
 	do_fill(8);
 	ck_assert_int_eq(rig_truncate(&r, m.node, dmas[_i].size), 0);
 	model_resize(dmas[_i].size);
-	dma_in(m.node, dmas[_i].off, dmas[_i].len, dmas[_i].end, 0x5a);
+	dma_in(m.node, dmas[_i].off, dmas[_i].len, dmas[_i].end, 0x5a, true);
 	if (dmas[_i].end > dmas[_i].off)
 		model_fill(dmas[_i].off, dmas[_i].end, 0x5a);
 	check_all();
@@ -659,6 +663,53 @@ START_TEST(write_behind_a_dma)
 }
 END_TEST
 
+/* The ways in which a file grows. */
+static const struct {
+	enum pinfs_change kind;
+	uint64_t off, len;
+	bool writes, dma;
+} growths[] = {
+	{ PINFS_CHANGE_TRUNCATE, 12 * BLOCK, 0, false, false },
+	{ PINFS_CHANGE_ALLOCATE, 8 * BLOCK, 2 * BLOCK, false, false },
+	{ PINFS_CHANGE_ZERO_RANGE, 9 * BLOCK, BLOCK, false, false },
+	{ 0, 3 * BLOCK + 10, 3, true, false },
+	{ 0, 11 * BLOCK, 5, true, false },
+	{ 0, 3 * BLOCK + 10, 700, false, true },
+};
+
+/* A device's bytes that the end of file had not reached when the daemon died. */
+START_TEST(grows_over_what_a_dma_left)
+{
+	uint64_t off = growths[_i].off, len = growths[_i].len;
+
+	rig_soil(&r);
+	model_open("f", 3);
+	do_fill(1);
+	ck_assert_int_eq(rig_truncate(&r, m.node, 100), 0);
+	model_resize(100);
+	dma_in(m.node, 512, 8 * BLOCK, 8 * BLOCK, 0x5a, false);
+	if (growths[_i].dma) {
+		dma_in(m.node, off, len, off + len, 0x5b, true);
+		model_fill(off, off + len, 0x5b);
+	} else if (growths[_i].writes) {
+		ck_assert_int_eq(fs_write(r.fs, m.file, "abcde", len, off),
+				 (ssize_t)len);
+		model_fill(off, off + len, 0);
+		memcpy(m.bytes + off, "abcde", len);
+	} else {
+		ck_assert_int_eq(rig_change(&r, m.node, growths[_i].kind, off,
+					    len, 0),
+				 0);
+		m.size = off + len;
+	}
+	check_all();
+	ck_assert_int_eq(rig_truncate(&r, m.node, 12 * BLOCK), 0);
+	m.size = 12 * BLOCK;
+	check_all();
+	fs_file_release(r.fs, m.file);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fs");
@@ -679,6 +730,8 @@ int main(void)
 	tcase_add_test(tc, fsync_after_overwrite);
 	tcase_add_loop_test(tc, dma_from_a_device, 0, ARRAY_SIZE(dmas));
 	tcase_add_test(tc, write_behind_a_dma);
+	tcase_add_loop_test(tc, grows_over_what_a_dma_left, 0,
+			    ARRAY_SIZE(growths));
 	suite_add_tcase(s, tc);
 	return scratch_run(s);
 }
