@@ -94,12 +94,43 @@ by_mount() {
 	mknod "$MNT/null" c 1 3
 	expect_equal '' "$(cat "$MNT/null")" "a device that root mounted"
 	expect_error 'in use|busy' mount -t fuse.pinfs "$POOL" "$WORK/second"
-	expect_error 'cannot be remounted' mount -o remount,ro "$MNT"
+	remounts
 	expect_error 'frobnicate' mount -t fuse.pinfs -o frobnicate "$POOL" \
 		"$WORK/second"
 	pid=$(the_daemon)
 	expect umount "$MNT"
 	after_umount "$pid"
+}
+
+# Read-only and back, with the same daemon.
+remounts() {
+	local pid
+
+	pid=$(the_daemon)
+	expect mount -o remount,ro,dax=never "$MNT"
+	grep -q "dax=never.*as it was" "$WORK/.out" ||
+		fail "does not say that dax stays: $(cat "$WORK/.out")"
+	expect_equal always "$(pinfs info --json "$MNT" | jq -r .dax)" dax
+	has ro
+	has noatime
+	expect_equal content "$(cat "$MNT/file")" "content, remounted read-only"
+	expect_error 'Read-only' touch "$MNT/new"
+	expect_error 'Read-only' \
+		pinfs dma from-device /dev/zero "$MNT/file" --length=4K
+	expect_equal "$pid" "$(the_daemon)" "the daemon, remounted"
+	expect mount -o remount,rw "$MNT"
+	has rw
+	echo more >>"$MNT/file"
+	exec 8>>"$MNT/file"
+	expect_error 'busy|open for writing' mount -o remount,ro "$MNT"
+	exec 8>&-
+	expect pinfs dma --detach --length 64K --latency 10m from-device \
+		/dev/zero "$MNT/dma" --create
+	expect_error 'device is writing' mount -o remount,ro "$MNT"
+	expect pinfs cancel "$MNT" "$(pinfs pins --json "$MNT" | jq '.[0].id')"
+	rm "$MNT/dma"
+	echo content >"$MNT/file"
+	has rw
 }
 
 by_fstab() {

@@ -64,7 +64,7 @@ static void take_option(struct args *a, int opt, char **argv)
 			no_memory();
 		break;
 	case 'r':
-		if (options_append(&a->options, "ro"))
+		if (options_add(&a->options, "ro"))
 			no_memory();
 		break;
 	case 'f':
@@ -109,11 +109,6 @@ static void parse(struct args *a, int argc, char **argv)
 				 "one operand too many");
 	a->pool = argv[optind];
 	a->mountpoint = argv[optind + 1];
-	if (a->options.remount)
-		tool_die(TOOL_FAILED,
-			 "%s: cannot be remounted; unmount it, then mount it "
-			 "with the new options",
-			 a->mountpoint);
 }
 
 /*
@@ -183,6 +178,8 @@ int main(int argc, char **argv)
 
 	log_init(PROGRAM);
 	parse(&a, argc, argv);
+	if (a.options.remount && !a.fake)
+		remount(a.mountpoint, &a.options);
 	add_defaults(&a.options);
 	run_daemon(&a);
 	return TOOL_FAILED;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include "base/util.h"
 
@@ -37,26 +38,89 @@ static bool is_left_out(const char *option)
 	return !*option;
 }
 
-int options_append(struct options *o, const char *option)
+static int append(char **list, const char *option)
 {
 	char *text;
 
-	if (asprintf(&text, "%s%s%s", o->text ? o->text : "",
-		     o->text ? "," : "", option) < 0)
+	if (asprintf(&text, "%s%s%s", *list ? *list : "", *list ? "," : "",
+		     option) < 0)
 		return -ENOMEM;
-	free(o->text);
-	o->text = text;
+	free(*list);
+	*list = text;
 	return 0;
+}
+
+int options_append(struct options *o, const char *option)
+{
+	return append(&o->text, option);
+}
+
+/* Options that are flags of mount(2), set or cleared. */
+static const struct {
+	const char *name;
+	unsigned long set, clear;
+} flags[] = {
+	{ "ro", MS_RDONLY, 0 },
+	{ "rw", 0, MS_RDONLY },
+	{ "nosuid", MS_NOSUID, 0 },
+	{ "suid", 0, MS_NOSUID },
+	{ "nodev", MS_NODEV, 0 },
+	{ "dev", 0, MS_NODEV },
+	{ "noexec", MS_NOEXEC, 0 },
+	{ "exec", 0, MS_NOEXEC },
+	{ "sync", MS_SYNCHRONOUS, 0 },
+	{ "async", 0, MS_SYNCHRONOUS },
+	{ "dirsync", MS_DIRSYNC, 0 },
+	{ "noatime", MS_NOATIME, 0 },
+	{ "atime", 0, MS_NOATIME },
+	{ "nodiratime", MS_NODIRATIME, 0 },
+	{ "diratime", 0, MS_NODIRATIME },
+	{ "relatime", MS_RELATIME, 0 },
+	{ "strictatime", MS_STRICTATIME, MS_RELATIME | MS_NOATIME },
+};
+
+/* What the kernel lists of a FUSE mount, without the values. */
+static const char *const kernels[] = {
+	"user_id=",
+	"group_id=",
+	"fd=",
+	"rootmode=",
+	"default_permissions",
+	"allow_other",
+	"max_read=",
+	"blksize=",
+};
+
+/* take_flag - true if it is one of the kernel's, who knows how to remount */
+static bool take_flag(struct options *o, const char *option)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (strcmp(option, flags[i].name))
+			continue;
+		o->flags &= ~flags[i].clear;
+		o->flags |= flags[i].set;
+		return true;
+	}
+	for (i = 0; i < ARRAY_SIZE(kernels); i++)
+		if (!strncmp(option, kernels[i], strlen(kernels[i])))
+			return true;
+	return false;
 }
 
 static int take(struct options *o, const char *option)
 {
+	bool kernels_own = take_flag(o, option);
+
 	if (is_left_out(option))
 		return 0;
 	if (!strcmp(option, "remount")) {
 		o->remount = true;
 		return 0;
 	}
+	if (!kernels_own && append(&o->daemons, option))
+		return -ENOMEM;
 	o->dev |= !strcmp(option, "dev") || !strcmp(option, "nodev");
 	o->suid |= !strcmp(option, "suid") || !strcmp(option, "nosuid");
 	return options_append(o, option);

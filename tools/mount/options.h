@@ -8,7 +8,9 @@
 /* struct options - those for the daemon, as one string */
 struct options {
 	char *text; /* separated by commas; NULL: none yet */
-	bool remount; /* asked for, and impossible */
+	bool remount; /* asked for */
+	unsigned long flags; /* MS_*: what the kernel does itself */
+	char *daemons; /* as text, but only what the daemon alone knows */
 	bool dev; /* dev or nodev is among them */
 	bool suid; /* suid or nosuid is among them */
 };
@@ -23,5 +25,9 @@ int options_add(struct options *o, const char *list);
 
 /* options_append - one option as it is; 0 or -ENOMEM */
 int options_append(struct options *o, const char *option);
+
+/* remount - of what is mounted there, with o's flags; does not return */
+void remount(const char *mountpoint, const struct options *o)
+	__attribute__((noreturn));
 
 #endif
