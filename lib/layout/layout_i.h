@@ -72,6 +72,10 @@ struct layouts {
 	struct omissions omit;
 };
 
+/* Parts of layouts.live. */
+#define LIVE_ONE   2u
+#define LIVE_DRAIN 1u
+
 /* struct layout - a file's; from its first pin or break on, till inode goes */
 struct layout {
 	struct layouts *ls;
@@ -142,6 +146,10 @@ void layouts_leave(struct layouts *ls);
 /* layouts_each - fn of every layout there is, its lock held, until it says no */
 void layouts_each(struct layouts *ls, bool (*fn)(struct layout *lo, void *arg),
 		  void *arg);
+
+/* guard.c: what space asks; arg is the layouts */
+int guard_free(void *arg, uint64_t first, uint64_t count);
+int guard_take(void *arg, uint64_t first, uint64_t count);
 
 /* admit.c */
 void layout_admit_queued(struct layout *lo);

@@ -50,30 +50,6 @@ static void evict(struct inode *ip)
 	free(lo);
 }
 
-/*
- * check_free - L1: no block with a pin is ever freed
- *
- * The protocol above makes it impossible; should it fail, stopping here is what
- * keeps a DMA out of another file.
- */
-static void check_free(void *arg, uint64_t first, uint64_t count)
-{
-	struct layouts *ls = arg;
-
-	trace_freed(ls, first, count);
-	if (OMIT(ls, l1))
-		return;
-	for (uint64_t b = first; b < first + count; b++) {
-		if (atomic_load(&ls->block_pins[b]) == 0)
-			continue;
-		fprintf(stderr,
-			"pinfs: block %llu is pinned and was to be "
-			"freed (L1): stopping\n",
-			(unsigned long long)b);
-		abort();
-	}
-}
-
 /* map_pins - counters of all blocks; takes memory where something is pinned */
 static int map_pins(struct layouts *ls)
 {
@@ -116,7 +92,8 @@ int layouts_open(struct volume *vol, const struct layout_options *opt,
 	pthread_mutex_init(&ls->drain_lock, NULL);
 	pthread_cond_init(&ls->drained, NULL);
 	vol->on_evict = evict;
-	space_on_free(vol->space, check_free, ls);
+	space_on_free(vol->space, guard_free, ls);
+	space_on_take(vol->space, guard_take, ls);
 	*out = ls;
 	return 0;
 
@@ -140,6 +117,7 @@ void layouts_close(struct layouts *ls)
 	trace_free(ls->trace);
 	ls->vol->on_evict = NULL;
 	space_on_free(ls->vol->space, NULL, NULL);
+	space_on_take(ls->vol->space, NULL, NULL);
 	munmap(ls->block_pins, pins_bytes(ls));
 	shards_destroy(ls);
 	pthread_cond_destroy(&ls->drained);
@@ -264,9 +242,6 @@ void layouts_each(struct layouts *ls, bool (*fn)(struct layout *lo, void *arg),
 }
 
 /* --- draining (L15) ------------------------------------------------------ */
-
-#define LIVE_ONE   2u
-#define LIVE_DRAIN 1u
 
 /*
  * layouts_join - count something that layouts_drain() waits for

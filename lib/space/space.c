@@ -47,8 +47,8 @@ struct space {
 	_Atomic uint16_t *hint;
 	_Atomic int64_t available; /* free and not reserved */
 	_Atomic int64_t pending;
-	void (*on_free)(void *arg, uint64_t first, uint64_t count);
-	void *on_free_arg;
+	space_asked_fn *on_free, *on_take;
+	void *on_free_arg, *on_take_arg;
 	int (*on_alloc)(void *arg, unsigned int flags);
 	void *on_alloc_arg;
 };
@@ -100,12 +100,16 @@ void space_close(struct space *sp)
 	free(sp);
 }
 
-void space_on_free(struct space *sp,
-		   void (*fn)(void *arg, uint64_t first, uint64_t count),
-		   void *arg)
+void space_on_free(struct space *sp, space_asked_fn *fn, void *arg)
 {
 	sp->on_free = fn;
 	sp->on_free_arg = arg;
+}
+
+void space_on_take(struct space *sp, space_asked_fn *fn, void *arg)
+{
+	sp->on_take = fn;
+	sp->on_take_arg = arg;
 }
 
 void space_on_alloc(struct space *sp, int (*fn)(void *arg, unsigned int flags),
@@ -496,6 +500,12 @@ int space_alloc(struct space *sp, struct tx *tx, uint64_t goal, uint64_t want,
 	if (err)
 		goto err_account;
 	atomic_fetch_add(&sp->available, (int64_t)(taken - out->count));
+	/* What it refuses stays taken, so that it is found only once. */
+	err = sp->on_take ?
+		      sp->on_take(sp->on_take_arg, out->first, out->count) :
+		      0;
+	if (err)
+		return err;
 	err = pool_back(sp->pool, out->first << PINFS_BLOCK_SHIFT,
 			out->count << PINFS_BLOCK_SHIFT);
 	if (!err)
@@ -572,14 +582,13 @@ err_keep:
 
 int space_free(struct space *sp, struct tx *tx, uint64_t first, uint64_t count)
 {
-	int err = 0;
+	int err;
 
 	/* The last block is the superblock's backup. */
 	if (first < sp->first_free || first >= sp->total_blocks - 1 ||
 	    count > sp->total_blocks - 1 - first)
 		return -EUCLEAN;
-	if (sp->on_free)
-		sp->on_free(sp->on_free_arg, first, count);
+	err = sp->on_free ? sp->on_free(sp->on_free_arg, first, count) : 0;
 	while (count > 0 && !err) {
 		uint64_t left = PINFS_GROUP_BLOCKS - first % PINFS_GROUP_BLOCKS;
 		uint64_t n = min_u64(count, left);

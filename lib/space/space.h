@@ -26,8 +26,8 @@ struct space_run {
 };
 
 #define SPACE_RESERVE 1u /* may use the blocks kept for deleting (S6) */
-#define SPACE_ALIGN 4u /* prefer a 2 MiB boundary, however few are wanted */
-#define SPACE_EXACT 2u /* all of it in one run, or -ENOSPC */
+#define SPACE_ALIGN   4u /* prefer a 2 MiB boundary, however few are wanted */
+#define SPACE_EXACT   2u /* all of it in one run, or -ENOSPC */
 
 int space_open(struct journal *j, struct space **out);
 void space_close(struct space *sp); /* NULL is fine */
@@ -42,8 +42,8 @@ void space_close(struct space *sp); /* NULL is fine */
  * contents are whatever was there: the caller overwrites them (S4). Backed by
  * the disk (pool_back()).
  *
- * Returns 0 with 1 to want blocks, -ENOSPC, -EUCLEAN for a damaged bitmap,
- * -ENOMEM.
+ * Returns 0 with 1 to want blocks, -ENOSPC, -EUCLEAN for a bitmap that has
+ * pinned blocks as free (space_on_take()), -ENOMEM.
  */
 int space_alloc(struct space *sp, struct tx *tx, uint64_t goal, uint64_t want,
 		unsigned int flags, struct space_run *out);
@@ -64,13 +64,18 @@ uint64_t space_available(struct space *sp);
 uint64_t space_pending(struct space *sp);
 
 /*
- * space_on_free - have fn called with every run that is about to be freed
+ * space_on_free - have fn asked before a run is freed
+ * space_on_take - have fn asked of a run that space_alloc() has found
  *
- * The layer that counts pins asserts there that none of it is pinned (L1).
+ * So that the layer that counts pins can refuse with -EUCLEAN what a damaged
+ * medium would have done to pinned blocks (L1). Nothing is freed then; what was
+ * found is not looked at again until the pool is mounted anew. fn is called
+ * without a lock of the space's.
  */
-void space_on_free(struct space *sp,
-		   void (*fn)(void *arg, uint64_t first, uint64_t count),
-		   void *arg);
+typedef int space_asked_fn(void *arg, uint64_t first, uint64_t count);
+
+void space_on_free(struct space *sp, space_asked_fn *fn, void *arg);
+void space_on_take(struct space *sp, space_asked_fn *fn, void *arg);
 
 /*
  * space_on_alloc - have fn asked before each allocation, which fails with what it

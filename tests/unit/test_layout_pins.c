@@ -150,54 +150,129 @@ END_TEST
 
 /* --- L1 ------------------------------------------------------------------ */
 
-static void remove_block(struct inode *ip, uint64_t lblk)
+static int remove_block(struct inode *ip, uint64_t lblk)
 {
 	struct inode_change ch = {
 		.op = PINFS_INTENT_REMOVE,
 		.first = lblk,
 		.count = 1,
 	};
+	int err;
 
 	pthread_rwlock_wrlock(&ip->lock);
-	ck_assert_int_eq(inode_change(ip, &ch), 0);
+	err = inode_change(ip, &ch);
 	pthread_rwlock_unlock(&ip->lock);
+	return err;
 }
 
-/* free_pinned - past the protocol; what is said goes to fd */
-static void free_pinned(int fd)
+/* Past the protocol, as no request can: the last line holds. */
+START_TEST(a_pinned_block_is_not_freed)
+{
+	struct pin_set *set;
+	uint64_t blk;
+	struct rig r;
+
+	rig_setup(&r, NULL);
+	blk = block_of(r.ip[0], 6);
+	set = rig_begin(&r, 0);
+	rig_pin(set, r.ip[0], 5, 2);
+	/* Its neighbours may go. */
+	ck_assert_int_eq(remove_block(r.ip[0], 4), 0);
+	ck_assert_int_eq(remove_block(r.ip[0], 7), 0);
+	ck_assert_int_eq(remove_block(r.ip[0], 6), -EUCLEAN);
+	ck_assert_uint_eq(block_of(r.ip[0], 6), blk);
+	pin_set_unpin(set);
+	ck_assert_int_eq(remove_block(r.ip[0], 6), 0);
+	pin_set_free(set);
+	rig_teardown(&r);
+}
+END_TEST
+
+/* alias - what damage does: file 1 has file 0's blocks, and its own are lost */
+static void alias(struct rig *r)
+{
+	struct extent e;
+	struct tx *tx;
+
+	pthread_rwlock_rdlock(&r->ip[0]->lock);
+	ck_assert_int_eq(extent_find(r->ip[0], NULL, 0, &e), 0);
+	pthread_rwlock_unlock(&r->ip[0]->lock);
+	ck_assert_uint_eq(e.len, RIG_BLOCKS);
+	tx = tx_begin(r->ip[1]->vol->journal);
+	ck_assert_ptr_nonnull(tx);
+	pthread_rwlock_wrlock(&r->ip[1]->lock);
+	inode_edit(r->ip[1], tx)->u.extent[0].pblk = cpu_to_le64(e.pblk);
+	ck_assert_int_eq(tx_commit(tx), 0);
+	pthread_rwlock_unlock(&r->ip[1]->lock);
+	ck_assert_uint_eq(block_of(r->ip[1], 3), e.pblk + 3);
+}
+
+/* A DMA goes through one file; the other is truncated, punched and deleted. */
+START_TEST(a_shared_block_stays_pinned)
 {
 	struct pin_set *set;
 	struct rig r;
 
 	rig_setup(&r, NULL);
+	alias(&r);
 	set = rig_begin(&r, 0);
-	rig_pin(set, r.ip[0], 5, 2);
-	/* Its neighbours may go. */
-	remove_block(r.ip[0], 4);
-	remove_block(r.ip[0], 7);
-	dup2(fd, STDERR_FILENO);
-	remove_block(r.ip[0], 6);
-	_exit(0);
+	rig_pin(set, r.ip[0], 3, 2);
+	ck_assert_int_eq(scratch_fs_change(&r.sf, r.node[1],
+					   PINFS_CHANGE_TRUNCATE, 0, 0),
+			 -EUCLEAN);
+	ck_assert_int_eq(scratch_fs_change(&r.sf, r.node[1],
+					   PINFS_CHANGE_PUNCH_HOLE, 4 * 4096,
+					   4096),
+			 -EUCLEAN);
+	ck_assert_int_eq(fs_unlink(r.sf.fs, SCRATCH_ROOT, "f1"), -EUCLEAN);
+	ck_assert_uint_eq(pins_of(&r, block_of(r.ip[0], 3)), 1);
+	/* Nobody gets them, though all that is free be asked for. */
+	scratch_fs_soil(&r.sf);
+	ck_assert(scratch_fs_has(&r.sf, r.node[0], 0, 3 * 4096, 2 * 4096));
+	pin_set_free(set);
+	rig_teardown(&r);
+}
+END_TEST
+
+/* free_in_bitmap - what damage does: file 0's blocks count as free */
+static void free_in_bitmap(struct rig *r, uint64_t pblk)
+{
+	const struct volume *vol = r->ip[0]->vol;
+	struct tx *tx = tx_begin(vol->journal);
+
+	ck_assert_ptr_nonnull(tx);
+	ck_assert_int_eq(space_free(vol->space, tx, pblk, RIG_BLOCKS), 0);
+	ck_assert_int_eq(tx_commit(tx), 0);
 }
 
-/* The last resort is to stop. */
-START_TEST(freeing_a_pinned_block_aborts)
+START_TEST(a_pinned_block_is_not_given_out)
 {
-	char said[200] = "";
-	int fd[2], status;
-	pid_t pid;
+	struct space_run run;
+	struct pin_set *set;
+	uint64_t blk;
+	struct rig r;
+	struct tx *tx;
 
-	ck_assert_int_eq(pipe2(fd, O_CLOEXEC), 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0)
-		free_pinned(fd[1]);
-	close(fd[1]);
-	ck_assert_int_gt(read(fd[0], said, sizeof(said) - 1), 0);
-	close(fd[0]);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-	ck_assert_ptr_nonnull(strstr(said, "(L1)"));
+	rig_setup(&r, NULL);
+	blk = block_of(r.ip[0], 3);
+	free_in_bitmap(&r, blk - 3);
+	set = rig_begin(&r, 0);
+	rig_pin(set, r.ip[0], 3, 2);
+	tx = tx_begin(r.ip[0]->vol->journal);
+	ck_assert_ptr_nonnull(tx);
+	/* Once it is an error; from then on other blocks are found. */
+	ck_assert_int_eq(space_alloc(r.ip[0]->vol->space, tx, blk, 2,
+				     SPACE_EXACT, &run),
+			 -EUCLEAN);
+	for (unsigned int i = 0; i < 100; i++) {
+		ck_assert_int_eq(space_alloc(r.ip[0]->vol->space, tx, blk, 2, 0,
+					     &run),
+				 0);
+		ck_assert(run.first + run.count <= blk || run.first > blk + 1);
+	}
+	tx_abort(tx);
+	pin_set_free(set);
+	rig_teardown(&r);
 }
 END_TEST
 
@@ -614,7 +689,9 @@ int main(void)
 	rig_add(s, "pins are counted", pins_are_counted, 1);
 	rig_add(s, "runs are the file's", runs_are_the_files, 1);
 	rig_add(s, "a hole pins nothing", a_hole_pins_nothing, 1);
-	rig_add(s, "freeing pinned", freeing_a_pinned_block_aborts, 1);
+	rig_add(s, "freeing pinned", a_pinned_block_is_not_freed, 1);
+	rig_add(s, "sharing pinned", a_shared_block_stays_pinned, 1);
+	rig_add(s, "allocating pinned", a_pinned_block_is_not_given_out, 1);
 	rig_add(s, "pin looks again", pin_looks_again, 1);
 	rig_add(s, "unlink does not wait", unlink_does_not_wait, 2);
 	rig_add(s, "last close does not wait", last_close_does_not_wait, 1);

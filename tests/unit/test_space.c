@@ -335,11 +335,12 @@ END_TEST
 
 static uint64_t told_first, told_count;
 
-static void tell(void *arg, uint64_t first, uint64_t count)
+static int tell(void *arg, uint64_t first, uint64_t count)
 {
 	*(unsigned int *)arg += 1;
 	told_first = first;
 	told_count = count;
+	return 0;
 }
 
 START_TEST(free_spans_groups)
