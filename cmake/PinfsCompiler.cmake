@@ -48,6 +48,12 @@ if(PINFS_SANITIZE)
 		-fno-omit-frame-pointer)
 	target_link_options(pinfs_compiler INTERFACE
 		-fsanitize=${PINFS_SANITIZE})
+	# What libFuzzer learns from comparisons is of no use where all numbers
+	# are below checksums, and takes half of the time.
+	if(PINFS_FUZZ)
+		target_compile_options(pinfs_compiler INTERFACE
+			-fno-sanitize-coverage=trace-cmp)
+	endif()
 	# gcc's warnings that follow the ranges of values go astray in what a
 	# sanitizer adds; the other builds have them.
 	if(CMAKE_C_COMPILER_ID STREQUAL GNU)
