@@ -73,7 +73,7 @@ static int check_file(struct volume *vol)
 		why = "it is not a file";
 		err = -EUCLEAN;
 	}
-	if (!err && (le64_to_cpu(di->size) == 0 ||
+	if (!err && (le64_to_cpu(di->size) < PINFS_BLOCK_SIZE ||
 		     le64_to_cpu(di->size) > (MAPS_MAX * PINFS_IMAP_BLOCKS)
 						     << PINFS_BLOCK_SHIFT)) {
 		why = "it is of an impossible size";
