@@ -31,9 +31,16 @@ int fs_file_new(struct inode *ip, int flags, struct fs_file **out)
 /* check_open - may it be opened so? ip is locked */
 static int check_open(struct fs *fs, struct inode *ip, int flags)
 {
+	bool reads = (flags & O_ACCMODE) == O_RDONLY;
+
 	if (ip->dead)
 		return -ESTALE;
-	if ((flags & O_ACCMODE) == O_RDONLY)
+	/* The kernel would not ask; a damaged medium may have it think so (S5). */
+	if (S_ISDIR(inode_mode(ip, NULL)))
+		return reads ? 0 : -EISDIR;
+	if (!S_ISREG(inode_mode(ip, NULL)))
+		return -ENXIO;
+	if (reads)
 		return 0;
 	if (fs->opt.read_only)
 		return -EROFS;

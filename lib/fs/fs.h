@@ -179,7 +179,11 @@ int fs_set_flags(struct fs *fs, uint64_t node, uint64_t flags);
 
 /* --- open files (file.c, write.c) -------------------------------------------------------- */
 
-/* fs_file_open - flags: O_*; the file or directory stays while it is open */
+/*
+ * fs_file_open - flags: O_*; the file or directory stays while it is open
+ *
+ * -EISDIR, -EPERM (immutable), -EROFS, -ESTALE; -ENXIO for what is neither.
+ */
 int fs_file_open(struct fs *fs, uint64_t node, int flags, struct fs_file **out);
 void fs_file_release(struct fs *fs, struct fs_file *file);
 struct inode *fs_file_inode(const struct fs_file *file);
