@@ -63,7 +63,6 @@ static void keep_crashed(const uint8_t *base)
 	for (size_t at = 0; at < IMAGE_SIZE; at += PINFS_BLOCK_SIZE)
 		if (!is_zero(base + at))
 			memcpy(crashed + at, base + at, PINFS_BLOCK_SIZE);
-	tree_intents(crashed);
 }
 
 /* keep - first the image of a crash, then what a clean one has else */
@@ -73,7 +72,6 @@ static void keep(struct pool *p)
 		keep_crashed(p->base);
 		return;
 	}
-	tree_intents(p->base);
 	for (uint32_t i = 0; i < IMAGE_BLOCKS; i++) {
 		size_t at = (size_t)i * PINFS_BLOCK_SIZE;
 

@@ -10,12 +10,10 @@
 
 /*
  * tree_make - fill an empty pool; keep is called twice: with files open that have
- *             no name any more, and records in the journal; then unmounted
+ *             no name any more, and records in the journal; then unmounted, but
+ *             with changes that take longer still to be finished
  */
 void tree_make(struct pool *pool, void (*keep)(struct pool *pool));
-
-/* tree_intents - have files of an image be in the midst of longer changes */
-void tree_intents(uint8_t *base);
 
 /* struct places - where there is something to be changed */
 struct places {

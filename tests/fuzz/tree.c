@@ -21,8 +21,6 @@
 
 static const struct fs_caller root;
 
-static uint64_t changing[CHANGING]; /* inodes that get an intent */
-
 static void must(int err, const char *what)
 {
 	if (err < 0)
@@ -75,7 +73,6 @@ static void make_files(struct fs *fs)
 		snprintf(name, sizeof(name), "changing%u", i);
 		node = make_file(fs, ROOT, name);
 		put_blocks(fs, node, 20 + 100 * (i % 2));
-		changing[i] = node & ((1ull << PINFS_INO_BITS) - 1);
 	}
 }
 
@@ -190,6 +187,53 @@ static void write_in_lanes(struct fs *fs)
 			die("no thread");
 }
 
+/* make_intent - a file in the midst of a change that takes longer */
+static void make_intent(struct fs *fs, const char *name,
+			const struct pinfs_intent *intent)
+{
+	struct volume *vol = fs_volume(fs);
+	struct tx *tx = tx_begin(vol->journal);
+	struct pinfs_inode *di = NULL;
+	struct fs_entry e;
+	struct inode *ip;
+
+	must(fs_lookup(fs, ROOT, name, &e), name);
+	must(fs_inode(fs, e.node, &ip), name);
+	pthread_rwlock_wrlock(&ip->lock);
+	if (tx)
+		di = inode_edit(ip, tx);
+	if (!di)
+		die("out of memory");
+	di->intent = *intent;
+	must(orphan_add(ip, tx), name);
+	must(tx_commit(tx), name);
+	pthread_rwlock_unlock(&ip->lock);
+	inode_put(ip);
+}
+
+static void make_intents(struct fs *fs)
+{
+	static const struct {
+		uint32_t op;
+		uint64_t first, count;
+	} intent[CHANGING] = {
+		{ PINFS_INTENT_REMOVE, 10, UINT64_MAX - 10 },
+		{ PINFS_INTENT_COLLAPSE, 4, 4 },
+		{ PINFS_INTENT_INSERT, 4, 4 },
+		{ PINFS_INTENT_UNWRITE, 2, 12 },
+	};
+	struct pinfs_intent in = { .op = cpu_to_le32(0) };
+	char name[32];
+
+	for (unsigned int i = 0; i < CHANGING; i++) {
+		snprintf(name, sizeof(name), "changing%u", i);
+		in.op = cpu_to_le32(intent[i].op);
+		in.first = cpu_to_le64(intent[i].first);
+		in.count = cpu_to_le64(intent[i].count);
+		make_intent(fs, name, &in);
+	}
+}
+
 void tree_make(struct pool *pool, void (*keep)(struct pool *pool))
 {
 	struct fs_file *file[ORPHANS];
@@ -200,86 +244,10 @@ void tree_make(struct pool *pool, void (*keep)(struct pool *pool))
 	fs = open_tree(pool);
 	write_in_lanes(fs);
 	make_orphans(fs, file);
+	make_intents(fs);
 	keep(pool);
 	for (unsigned int i = 0; i < ORPHANS; i++)
 		fs_file_release(fs, file[i]);
 	close_tree(fs);
 	keep(pool);
-}
-
-/* --- intents ---------------------------------------------------------------------- */
-
-static struct pinfs_root *root_of(uint8_t *base)
-{
-	const struct pinfs_super *sb = (const void *)base;
-
-	return (void *)(base + le64_to_cpu(sb->root_block) * BLOCK);
-}
-
-static struct pinfs_inode *inode_at(uint8_t *base, uint64_t ino)
-{
-	const struct pinfs_inode *it = &root_of(base)->itable;
-	uint64_t lblk = 1 + ino / PINFS_INODES_PER_BLOCK;
-
-	for (unsigned int i = 0;
-	     !le16_to_cpu(it->tree_level) && i < le16_to_cpu(it->tree_count);
-	     i++) {
-		const struct pinfs_extent *e = &it->u.extent[i];
-		uint64_t from = le64_to_cpu(e->lblk);
-
-		if (lblk >= from && lblk - from < le32_to_cpu(e->len)) {
-			struct pinfs_inode *block =
-				(void *)(base + (le64_to_cpu(e->pblk) + lblk -
-						 from) * BLOCK);
-
-			return block + ino % PINFS_INODES_PER_BLOCK;
-		}
-	}
-	die("the image: inode %llu is nowhere", (unsigned long long)ino);
-}
-
-/* put_on_list - first on its list */
-static void put_on_list(uint8_t *base, uint64_t ino, uint64_t seed)
-{
-	struct pinfs_orphan *head =
-		&root_of(base)->head[ino % PINFS_ORPHAN_LISTS];
-	struct pinfs_orphan *own = &inode_at(base, ino)->orphan, *first;
-
-	own->next = head->next;
-	own->prev = cpu_to_le64(0);
-	own->on_list = cpu_to_le64(1);
-	format_orphan_seal(own, seed);
-	if (le64_to_cpu(head->next)) {
-		first = &inode_at(base, le64_to_cpu(head->next))->orphan;
-		first->prev = cpu_to_le64(ino);
-		format_orphan_seal(first, seed);
-	}
-	head->next = cpu_to_le64(ino);
-	format_orphan_seal(head, seed);
-}
-
-void tree_intents(uint8_t *base)
-{
-	static const struct {
-		uint32_t op;
-		uint64_t first, count, cursor;
-	} intent[CHANGING] = {
-		{ PINFS_INTENT_REMOVE, 10, UINT64_MAX - 10, 0 },
-		{ PINFS_INTENT_COLLAPSE, 4, 4, 0 },
-		{ PINFS_INTENT_INSERT, 4, 4, 0 },
-		{ PINFS_INTENT_UNWRITE, 2, 12, 0 },
-	};
-	const struct pinfs_super *sb = (const void *)base;
-	uint64_t seed = le64_to_cpu(sb->csum_seed);
-
-	for (unsigned int i = 0; i < CHANGING; i++) {
-		struct pinfs_inode *di = inode_at(base, changing[i]);
-
-		di->intent.op = cpu_to_le32(intent[i].op);
-		di->intent.first = cpu_to_le64(intent[i].first);
-		di->intent.count = cpu_to_le64(intent[i].count);
-		di->intent.cursor = cpu_to_le64(intent[i].cursor);
-		format_inode_seal(di, seed);
-		put_on_list(base, changing[i], seed);
-	}
 }

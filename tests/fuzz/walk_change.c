@@ -187,12 +187,15 @@ static void change_attributes(struct ops *o)
 	}
 }
 
+/* change_bytes - what is stored may turn out to be metadata's block */
 static void change_bytes(struct ops *o)
 {
-	static char buf[30000];
+	static uint64_t buf[4000];
 	struct fs *fs = o->w->fs;
 	struct fs_file *file, *from;
 
+	for (size_t i = 0; i < ARRAY_SIZE(buf); i++)
+		buf[i] = draw(o, 3) ? draw(o, 40000) : draw(o, 1u << 31) << 33;
 	if (fs_file_open(fs, any_node(o), O_RDWR, &file))
 		return;
 	(void)fs_write(fs, file, buf, draw(o, sizeof(buf)), any_offset(o));
