@@ -153,29 +153,62 @@ static uint64_t group_first(uint64_t g)
 	return g * PINFS_GROUP_BLOCKS;
 }
 
+/* fixed_in_use - are all those blocks that nobody can be given marked so? */
+static bool fixed_in_use(const struct space *sp, uint64_t g,
+			 const uint64_t *bits)
+{
+	uint64_t first = group_first(g), last = sp->total_blocks - 1;
+	uint64_t head = sp->first_free - min_u64(sp->first_free, first);
+	uint64_t tail = last - min_u64(last, first);
+
+	head = min_u64(head, PINFS_GROUP_BLOCKS);
+	tail = min_u64(tail, PINFS_GROUP_BLOCKS);
+	return bitmap_all_set(bits, 0, (uint32_t)head) &&
+	       bitmap_all_set(bits, (uint32_t)tail,
+			      (uint32_t)(PINFS_GROUP_BLOCKS - tail));
+}
+
+/*
+ * group_read - bits of the group that is at home on the medium
+ *
+ * Home is up to date here: bits have changed since the mount only in groups
+ * that are in memory.
+ */
+static int group_read(const struct space *sp, uint64_t g, uint64_t *bits,
+		      const char **why)
+{
+	uint64_t blkno = sp->groups_start + g;
+	const struct pinfs_bitmap *b =
+		(const void *)(sp->pool->base + (blkno << PINFS_BLOCK_SHIFT));
+	int err = format_bitmap_verify(
+		b, PINFS_MAGIC_GROUP, g, blkno,
+		le64_to_cpu(journal_super(sp->j)->csum_seed), why);
+
+	if (err)
+		return err;
+	bitmap_load(bits, b);
+	*why = "blocks that cannot be had are marked as free";
+	return fixed_in_use(sp, g, bits) ? 0 : -EUCLEAN;
+}
+
 /* group_load - have the group's bits in memory; lock is held */
 static int group_load(struct space *sp, uint64_t g)
 {
-	const struct pinfs_bitmap *b;
 	struct group *grp = &sp->group[g];
 	const char *why;
+	uint64_t *bits;
 	int err;
 
 	if (grp->bits)
 		return 0;
 	if (grp->damaged)
 		return -EUCLEAN;
-	/*
-	 * Home is up to date here: bits have changed since the mount only in
-	 * groups that are in memory.
-	 */
-	b = (const void *)(sp->pool->base +
-			   ((sp->groups_start + g) << PINFS_BLOCK_SHIFT));
-	err = format_bitmap_verify(b, PINFS_MAGIC_GROUP, g,
-				   sp->groups_start + g,
-				   le64_to_cpu(journal_super(sp->j)->csum_seed),
-				   &why);
+	bits = calloc(2 * BITMAP_WORDS, sizeof(*bits));
+	if (!bits)
+		return -ENOMEM;
+	err = group_read(sp, g, bits, &why);
 	if (err) {
+		free(bits);
 		grp->damaged = true;
 		hint_set(sp, g, 0);
 		log_error("%s: bitmap of group %llu: %s; its free blocks are "
@@ -183,11 +216,8 @@ static int group_load(struct space *sp, uint64_t g)
 			  sp->pool->path, (unsigned long long)g, why);
 		return err;
 	}
-	grp->bits = calloc(2 * BITMAP_WORDS, sizeof(*grp->bits));
-	if (!grp->bits)
-		return -ENOMEM;
-	grp->going = grp->bits + BITMAP_WORDS;
-	bitmap_load(grp->bits, b);
+	grp->bits = bits;
+	grp->going = bits + BITMAP_WORDS;
 	return 0;
 }
 

@@ -525,6 +525,37 @@ START_TEST(damaged_bitmap_is_passed_over)
 }
 END_TEST
 
+/* A bitmap that is whole may still be a lie (S5). */
+START_TEST(fixed_blocks_are_not_given_out)
+{
+	struct space_run run;
+	struct pinfs_bitmap *b;
+	uint64_t last, at, n = 0;
+
+	make(SCRATCH_MEMORY, 512ull << 20);
+	last = le64_to_cpu(r.sb.total_blocks) - 1;
+	at = _i == 0 ? 1 : _i == 1 ? last : last + 3;
+	ck_assert_int_eq(jrig_close(&r), 0);
+	jrig_open_pool(&r);
+	b = (void *)(r.pool->base +
+		     (jrig_bitmap(&r) + at / GROUP) * PINFS_BLOCK_SIZE);
+	b->bits[at % GROUP / 64].raw &= ~htole64(1ull << at % 64);
+	b->hdr.spec[1] = cpu_to_le64(le64_to_cpu(b->hdr.spec[1]) + 1);
+	format_block_seal(&b->hdr, jrig_bitmap(&r) + at / GROUP,
+			  le64_to_cpu(r.sb.csum_seed));
+	jrig_open_journal(&r);
+	jrig_open_space(&r);
+	while (take(0, 50000, 0, &run) == 0) {
+		ck_assert_uint_ge(run.first, le64_to_cpu(r.sb.first_free));
+		ck_assert_uint_le(run.first + run.count, last);
+		ck_assert_uint_ne(run.first / GROUP, at / GROUP);
+		n += run.count;
+	}
+	ck_assert_uint_gt(n, 2 * GROUP);
+	ck_assert_int_eq(jrig_close(&r), 0);
+}
+END_TEST
+
 /* --- threads -------------------------------------------------------------- */
 
 #define HELD 200u
@@ -705,6 +736,7 @@ static TCase *tcase_little(void)
 	tcase_add_test(tc, exact_looks_everywhere);
 	tcase_add_test(tc, largest_is_taken);
 	tcase_add_test(tc, damaged_bitmap_is_passed_over);
+	tcase_add_loop_test(tc, fixed_blocks_are_not_given_out, 0, 3);
 	tcase_add_loop_test(tc, nobody_shares_a_block, 0, 4);
 	return tc;
 }
