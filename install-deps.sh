@@ -5,7 +5,7 @@
 # tests use; gets the source package that tests/e2e/test_source.sh builds.
 # Says nothing and asks nobody when they are all there.
 #
-# usage: install-deps.sh [--build-only]
+# usage: install-deps.sh [--build-only | --fuzz]
 set -eu
 
 # The unit tests are part of the build, so their framework is needed for it.
@@ -18,6 +18,8 @@ test_packages=(
 	acl attr bzip2 diffutils e2fsprogs fio git jq make spin sqlite3
 	util-linux xfsprogs xz-utils
 )
+# For tests/fuzz/run.sh only.
+fuzz_packages=(clang libclang-rt-14-dev)
 # Not installed, but kept here for the test that builds it.
 source_package=hello
 sources=$(cd "$(dirname "$0")" && pwd)/build/sources
@@ -105,21 +107,24 @@ get_source() {
 	rm -r "$sources/apt"
 }
 
-build_only=
+mode=all
 case ${1:-} in
 '') ;;
---build-only) build_only=yes ;;
+--build-only) mode=build ;;
+--fuzz) mode=fuzz ;;
 *)
-	echo "usage: install-deps.sh [--build-only]" >&2
+	echo "usage: install-deps.sh [--build-only | --fuzz]" >&2
 	exit 2
 	;;
 esac
 
 command -v dpkg-query >/dev/null || die "not a Debian system: what Debian" \
 	"calls ${build_packages[*]} is needed"
-if [ -n "$build_only" ]; then
-	install "${build_packages[@]}"
-else
+case $mode in
+build) install "${build_packages[@]}" ;;
+fuzz) install "${build_packages[@]}" "${fuzz_packages[@]}" ;;
+*)
 	install "${build_packages[@]}" "${test_packages[@]}"
 	get_source
-fi
+	;;
+esac

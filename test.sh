@@ -8,6 +8,7 @@
 #   end-to-end tests    release build, each kind of pool; some in asan, too, on
 #                       memory
 #   crash               release build: what power cuts may leave, image by image
+#   fuzz                asan build: inputs that fuzzing came by, once more
 #   storm               all three builds; and asan's with checks of the protocol
 #                       left out, which must be noticed
 # The last line is the count.  docs/TESTING.md says how to run less.
@@ -110,7 +111,7 @@ for preset in "${presets[@]}"; do
 	build "$preset"
 done
 run_tests release unit
-run_tests asan unit
+run_tests asan 'unit|fuzz'
 run_tests tsan unit -R "/test_($threads)\$"
 run_tests release 'e2e|model|crash'
 run_tests asan 'e2e-asan|storm|storm-proof' -E '/disk$'

@@ -21,6 +21,7 @@ static struct {
 	uint64_t last; /* request; they are numbered from 1 */
 	unsigned int open; /* lock: not answered */
 	bool is_open[REQUESTS + 1]; /* lock */
+	bool is_interrupt[REQUESTS + 1]; /* of a request; answered or not */
 	struct kernel_answer recent[4]; /* lock: the latest ones */
 	unsigned int answers; /* lock */
 } kernel = {
@@ -60,6 +61,9 @@ static ssize_t hear(int fd, struct iovec *iov, int count, void *arg)
 	}
 	if (head->unique > REQUESTS || (size_t)n != head->len)
 		die("an answer that no kernel takes");
+	/* The request that it was about had just been answered. */
+	if (kernel.is_interrupt[head->unique])
+		return n;
 	pthread_mutex_lock(&kernel.lock);
 	if (!kernel.is_open[head->unique])
 		die("a second answer to one request");
@@ -104,6 +108,7 @@ static uint64_t ask(uint32_t opcode, uint64_t node, const void *head,
 		memcpy(mem + sizeof(in) + head_size, body, body_size);
 	pthread_mutex_lock(&kernel.lock);
 	kernel.is_open[in.unique] = answered;
+	kernel.is_interrupt[in.unique] = !answered;
 	kernel.open += answered;
 	pthread_mutex_unlock(&kernel.lock);
 	fuse_session_process_buf(kernel.se, &buf);
@@ -160,7 +165,7 @@ void kernel_connect(struct daemon *d)
 		.major = FUSE_KERNEL_VERSION,
 		.minor = FUSE_KERNEL_MINOR_VERSION,
 		.max_readahead = 1u << 20,
-		.flags = ~0u & ~FUSE_INIT_RESERVED,
+		.flags = INT32_MAX, /* all but FUSE_INIT_RESERVED */
 	};
 	int fd = eventfd(0, EFD_CLOEXEC);
 
