@@ -26,6 +26,29 @@ enum verb {
 	VERBS,
 };
 
+/* What which is, of an ioctl. */
+enum ioctl_of_user {
+	IOCTL_INFO,
+	IOCTL_MAP,
+	IOCTL_PINS,
+	IOCTL_BREAKS,
+	IOCTL_STATS,
+	IOCTL_COLLAPSE,
+	IOCTL_INSERT,
+	IOCTL_DMA,
+	IOCTL_CANCEL,
+	IOCTL_TRACE,
+	IOCTL_PIN_BEGIN,
+	IOCTL_PIN_EXTEND,
+	IOCTL_PIN_EXTENTS,
+	IOCTL_PIN_END,
+	IOCTL_GETFLAGS,
+	IOCTL_SETFLAGS,
+	IOCTL_FSGETXATTR,
+	IOCTL_FSSETXATTR,
+	IOCTLS,
+};
+
 #define COMMAND_IDS 1u /* put in the ids and keys that were given out */
 #define COMMAND_RAW 2u /* number[5] is an ioctl's whole number */
 

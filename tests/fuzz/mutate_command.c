@@ -43,6 +43,57 @@ static struct command any_command(uint64_t *random)
 	return c;
 }
 
+/* right_ioctl - one that may well be granted */
+static struct command right_ioctl(uint64_t *random, uint8_t which)
+{
+	struct command c = {
+		.verb = VERB_IOCTL,
+		.which = which,
+		.file = (uint8_t)(1 + draw(random, 4)),
+		.flags = COMMAND_IDS,
+	};
+
+	switch (which) {
+	case IOCTL_DMA:
+	case IOCTL_PIN_BEGIN:
+		c.flags = 0;
+		c.number[0] = cpu_to_le64(draw(random, 2)); /* direction */
+		break;
+	case IOCTL_PIN_EXTEND:
+		c.number[2] = cpu_to_le64(draw(random, 8) * PINFS_BLOCK_SIZE);
+		c.number[3] =
+			cpu_to_le64((1 + draw(random, 8)) * PINFS_BLOCK_SIZE);
+		break;
+	case IOCTL_PIN_END:
+		c.number[2] = cpu_to_le64(UINT64_MAX);
+		break;
+	}
+	return c;
+}
+
+/* right_command - of those that only do something when most of it is right */
+static struct command right_command(uint64_t *random)
+{
+	static const uint8_t some[] = {
+		IOCTL_PIN_BEGIN,   IOCTL_PIN_EXTEND, IOCTL_PIN_EXTEND,
+		IOCTL_PIN_EXTENTS, IOCTL_PIN_END,    IOCTL_DMA,
+		IOCTL_TRACE,
+	};
+	struct command c = {
+		.verb = draw(random, 2) ? VERB_DMA : VERB_TRUNCATE,
+		.which = (uint8_t)draw(random, 8),
+		.file = (uint8_t)(1 + draw(random, 4)),
+	};
+
+	if (draw(random, 3))
+		return right_ioctl(random,
+				   some[draw(random, ARRAY_SIZE(some))]);
+	c.number[0] = cpu_to_le64(draw(random, 8) * PINFS_BLOCK_SIZE);
+	c.number[1] = cpu_to_le64((1 + draw(random, 40)) * PINFS_BLOCK_SIZE);
+	c.text[1] = (uint8_t)draw(random, 2); /* engine */
+	return c;
+}
+
 static void change_command(struct command *c, uint64_t *random)
 {
 	struct command other = any_command(random);
@@ -87,7 +138,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
 	if (draw(&random, 8) == 0)
 		data[0] = (uint8_t)draw(&random, 256);
 	if (n < room && (n == 0 || draw(&random, 2) == 0))
-		cmd[n++] = any_command(&random);
+		cmd[n++] = draw(&random, 2) ? any_command(&random) :
+					      right_command(&random);
 	else if (n > 1 && draw(&random, 4) == 0)
 		cmd[draw(&random, (unsigned int)n)] = cmd[n - 1], n--;
 	else

@@ -14,7 +14,7 @@
 
 #include "fuzz.h"
 
-#define LIMIT_S	  20 /* of one input */
+#define LIMIT_S	  60 /* of one input */
 #define INPUT_MAX 65536
 
 static unsigned int count;

@@ -12,7 +12,7 @@
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
 
-timeout=10 # seconds that an input may take, on a busy machine
+timeout=30 # seconds without an end; on a busy machine others have their turn
 memory=2048 # MiB
 declare -A longest=([daemon]=3208) # bytes of an input, 1032 for images
 work=build/fuzz

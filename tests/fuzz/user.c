@@ -343,13 +343,25 @@ static void do_handle(const struct command *c)
 
 /* --- ioctl --------------------------------------------------------------------------- */
 
-static const unsigned int ioctls[] = {
-	PINFS_IOC_INFO,	       PINFS_IOC_MAP,	    PINFS_IOC_PINS,
-	PINFS_IOC_BREAKS,      PINFS_IOC_STATS,	    PINFS_IOC_COLLAPSE,
-	PINFS_IOC_INSERT,      PINFS_IOC_DMA,	    PINFS_IOC_CANCEL,
-	PINFS_IOC_TRACE,       PINFS_IOC_PIN_BEGIN, PINFS_IOC_PIN_EXTEND,
-	PINFS_IOC_PIN_EXTENTS, PINFS_IOC_PIN_END,   FS_IOC_GETFLAGS,
-	FS_IOC_SETFLAGS,       FS_IOC_FSGETXATTR,   FS_IOC_FSSETXATTR,
+static const unsigned int ioctls[IOCTLS] = {
+	[IOCTL_INFO] = PINFS_IOC_INFO,
+	[IOCTL_MAP] = PINFS_IOC_MAP,
+	[IOCTL_PINS] = PINFS_IOC_PINS,
+	[IOCTL_BREAKS] = PINFS_IOC_BREAKS,
+	[IOCTL_STATS] = PINFS_IOC_STATS,
+	[IOCTL_COLLAPSE] = PINFS_IOC_COLLAPSE,
+	[IOCTL_INSERT] = PINFS_IOC_INSERT,
+	[IOCTL_DMA] = PINFS_IOC_DMA,
+	[IOCTL_CANCEL] = PINFS_IOC_CANCEL,
+	[IOCTL_TRACE] = PINFS_IOC_TRACE,
+	[IOCTL_PIN_BEGIN] = PINFS_IOC_PIN_BEGIN,
+	[IOCTL_PIN_EXTEND] = PINFS_IOC_PIN_EXTEND,
+	[IOCTL_PIN_EXTENTS] = PINFS_IOC_PIN_EXTENTS,
+	[IOCTL_PIN_END] = PINFS_IOC_PIN_END,
+	[IOCTL_GETFLAGS] = FS_IOC_GETFLAGS,
+	[IOCTL_SETFLAGS] = FS_IOC_SETFLAGS,
+	[IOCTL_FSGETXATTR] = FS_IOC_FSGETXATTR,
+	[IOCTL_FSSETXATTR] = FS_IOC_FSSETXATTR,
 };
 
 /* learn - what the answers to the last begin, and the last ticket, have said */
@@ -377,7 +389,7 @@ static unsigned int ioctl_of(const struct command *c)
 {
 	if (c->flags & COMMAND_RAW)
 		return (unsigned int)number(c, 5);
-	return ioctls[c->which % ARRAY_SIZE(ioctls)];
+	return ioctls[c->which % IOCTLS];
 }
 
 /* do_ioctl - sizes are what the number says, as in the kernel */
@@ -402,7 +414,7 @@ static void do_ioctl(const struct command *c)
 	memset(arg, 0, sizeof(arg));
 	memcpy(arg, c->number, sizeof(c->number));
 	memcpy(arg + sizeof(c->number), c->text, sizeof(c->text));
-	if (c->flags & COMMAND_IDS) {
+	if (c->flags & COMMAND_IDS && cmd != PINFS_IOC_PIN_BEGIN) {
 		learn();
 		memcpy(arg, &user.id, sizeof(user.id));
 		memcpy(arg + sizeof(user.id), &user.key, sizeof(user.key));
