@@ -113,6 +113,8 @@ struct pinfs_super {
 
 #define PINFS_JSTATE_CLEAN 1u /* nothing to replay, counters exact */
 #define PINFS_JSTATE_VOLATILE 2u /* records after sealed_seq need boot_id */
+/* fsck.pinfs is writing a repair: such a state is never in force. */
+#define PINFS_JSTATE_REPAIR 4u
 
 /*
  * struct pinfs_jstate - the journal's state, blocks A and B in turn

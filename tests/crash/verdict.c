@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "../unit/fs_rig.h"
 #include "base/util.h"
@@ -19,19 +18,6 @@
 static char why[1024];
 
 /* --- fsck --------------------------------------------------------------------- */
-
-static int run_passes(struct fsck *f)
-{
-	static int (*const passes[])(struct fsck * f) = {
-		pass_super, pass_itable,  pass_inodes, pass_dirs,
-		pass_links, pass_orphans, pass_space,
-	};
-	int err = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(passes) && !err; i++)
-		err = passes[i](f);
-	return err;
-}
 
 /* fsck - false, and why, if there is anything to say */
 static bool fsck(struct pool *pool)
@@ -47,16 +33,12 @@ static bool fsck(struct pool *pool)
 		die("out of memory");
 	text[0] = '\0';
 	stdout = mem;
-	err = run_passes(&f);
+	err = fsck_check(&f);
 	count = findings_count(f.findings);
 	findings_end(f.findings, !err);
 	fclose(mem);
 	stdout = out;
-	if (f.info)
-		munmap(f.info, f.info_bytes);
-	free(f.itable);
-	bits_close(&f.used);
-	bits_close(&f.walked);
+	fsck_release(&f);
 	if (!err && !count)
 		return true;
 	text[sizeof(text) - 1] = '\0';

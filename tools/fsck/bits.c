@@ -48,3 +48,30 @@ uint64_t bits_add(struct bits *b, uint64_t first, uint64_t len, uint64_t *clash)
 	}
 	return clashes;
 }
+
+void bits_clear(struct bits *b)
+{
+	/* Gives the memory back as well: it reads as zeroes again. */
+	if (b->word)
+		madvise(b->word, bytes_of(b->count), MADV_DONTNEED);
+}
+
+bool bits_any(const struct bits *b, uint64_t first, uint64_t len)
+{
+	return bits_next(b, first, first + len) < first + len;
+}
+
+uint64_t bits_next(const struct bits *b, uint64_t n, uint64_t end)
+{
+	uint64_t word;
+
+	end = min_u64(end, b->count);
+	while (n < end) {
+		word = b->word[n / 64] >> n % 64;
+		if (word)
+			return min_u64(n + (unsigned)__builtin_ctzll(word),
+				       end);
+		n = (n / 64 + 1) * 64;
+	}
+	return end;
+}

@@ -4,6 +4,7 @@
 #define PINFS_FSCK_BITS_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct bits {
@@ -26,5 +27,19 @@ static inline bool bits_has(const struct bits *b, uint64_t i)
  */
 uint64_t bits_add(struct bits *b, uint64_t first, uint64_t len,
 		  uint64_t *clash);
+
+static inline void bits_drop(struct bits *b, uint64_t n)
+{
+	b->word[n / 64] &= ~(1ull << n % 64);
+}
+
+/* bits_clear - take all numbers out */
+void bits_clear(struct bits *b);
+
+/* bits_any - is one of [first, first + len) in it? */
+bool bits_any(const struct bits *b, uint64_t first, uint64_t len);
+
+/* bits_next - the first in [n, end) that is in it, or end, at most count */
+uint64_t bits_next(const struct bits *b, uint64_t n, uint64_t end);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "fsck.h"
+#include "repair.h"
 
 #define SAME_HASH_MAX (1u << PINFS_DIR_KEY_BITS)
 #define NAME_TEXT     (PINFS_NAME_MAX + 1)
@@ -18,6 +19,7 @@ struct dir_walk {
 	uint64_t last_key;
 	const struct pinfs_dirent *same[SAME_HASH_MAX];
 	unsigned int same_count;
+	int err;
 };
 
 static uint64_t hash_of(uint64_t key)
@@ -36,14 +38,25 @@ static const char *name_text(const struct pinfs_dirent *de, char buf[NAME_TEXT])
 	return buf;
 }
 
-static void bad_name(struct dir_walk *dw, enum code code, uint64_t blkno,
+static bool bad_name(struct dir_walk *dw, enum code code, uint64_t blkno,
 		     const struct pinfs_dirent *de)
 {
 	char text[NAME_TEXT];
 
-	found(dw->walk.f->findings, code, dw->walk.ino, blkno,
-	      "'%s', for inode %" PRIu64, name_text(de, text),
-	      le64_to_cpu(de->ino));
+	return found(dw->walk.f->findings, code, dw->walk.ino, blkno,
+		     "'%s', for inode %" PRIu64, name_text(de, text),
+		     le64_to_cpu(de->ino));
+}
+
+/* enter_anew - have dir built anew, of the names that have a right to be there */
+static void enter_anew(struct dir_walk *dw, uint64_t dir)
+{
+	struct broken *b = note_broken(dw->walk.f, dir);
+
+	if (b)
+		b->type = DT_DIR;
+	else
+		dw->err = -ENOMEM;
 }
 
 /* is_duplicate - the names of one hash follow each other */
@@ -64,45 +77,60 @@ static bool is_duplicate(struct dir_walk *dw, const struct pinfs_dirent *de)
 	return false;
 }
 
+static void set_parent(struct fsck *f, uint64_t ino, uint64_t parent)
+{
+	struct pinfs_inode *di = edit_inode(f, ino);
+
+	di->parent = cpu_to_le64(parent);
+	seal_inode(f, di);
+}
+
+/* second_name - which of a directory's two names goes?  Not its parent's. */
+static void second_name(struct dir_walk *dw, uint64_t ino,
+			struct ino_info *target)
+{
+	struct fsck *f = dw->walk.f;
+	uint64_t dir = dw->walk.ino, first = target->found_in;
+
+	if (ino != PINFS_ROOT_INO && first != dir &&
+	    le64_to_cpu(inode_slot(f, ino)->parent) == dir) {
+		target->found_in = dir;
+		enter_anew(dw, first);
+	} else {
+		enter_anew(dw, dir);
+	}
+}
+
 /* check_subdir - a directory has one name, and knows where */
 static void check_subdir(struct dir_walk *dw, uint64_t blkno,
 			 const struct pinfs_dirent *de, struct ino_info *target)
 {
 	uint64_t ino = le64_to_cpu(de->ino), dir = dw->walk.ino;
-	const struct pinfs_inode *di = inode_slot(dw->walk.f, ino);
+	struct fsck *f = dw->walk.f;
+	const struct pinfs_inode *di = inode_slot(f, ino);
 
 	if (target->names > 1 || ino == PINFS_ROOT_INO) {
-		bad_name(dw, DIR_TWICE, blkno, de);
+		if (bad_name(dw, DIR_TWICE, blkno, de))
+			second_name(dw, ino, target);
 		return;
 	}
 	target->found_in = dir;
-	info_of(dw->walk.f, dir)->subdirs++;
-	if (le64_to_cpu(di->parent) != dir)
-		found(dw->walk.f->findings, DIR_PARENT, ino, NOWHERE,
-		      "it says %" PRIu64 ", and is in %" PRIu64,
-		      le64_to_cpu(di->parent), dir);
+	info_of(f, dir)->subdirs++;
+	if (le64_to_cpu(di->parent) == dir)
+		return;
+	if (found(f->findings, DIR_PARENT, ino, NOWHERE,
+		  "it says %" PRIu64 ", and is in %" PRIu64,
+		  le64_to_cpu(di->parent), dir))
+		target->misplaced = true;
 }
 
-/*
- * no_target - nothing in use has that number; perhaps its bit is wrong
- *
- * In that case one finding does for all its names.
- */
-static void no_target(struct dir_walk *dw, uint64_t blkno,
-		      const struct pinfs_dirent *de, struct ino_info *target)
+static void set_type(struct dir_walk *dw, uint64_t blkno,
+		     const struct pinfs_dirent *de, uint8_t type)
 {
 	struct fsck *f = dw->walk.f;
-	uint64_t ino = le64_to_cpu(de->ino);
-	const struct pinfs_inode *di = inode_slot(f, ino);
-	const char *why;
 
-	if (target && di && !format_inode_is_free(di) &&
-	    !format_inode_verify(di, ino, f->seed, &why)) {
-		target->damaged = true;
-		found(f->findings, INODE_UNMARKED, ino, NOWHERE, "%s", "");
-		return;
-	}
-	bad_name(dw, DIR_DANGLING, blkno, de);
+	((struct pinfs_dirent *)edit(f, de))->type = type;
+	format_block_seal(edit_at(f, blkno), blkno, f->seed);
 }
 
 static void check_entry(struct dir_walk *dw, uint64_t blkno,
@@ -110,22 +138,25 @@ static void check_entry(struct dir_walk *dw, uint64_t blkno,
 {
 	struct fsck *f = dw->walk.f;
 	struct ino_info *target = info_of(f, le64_to_cpu(de->ino));
+	bool anew = false;
 
 	if (hash_of(le64_to_cpu(de->key)) !=
 	    format_name_hash((const char *)de->name, de->name_len,
 			     le64_to_cpu(f->sb->hash_seed)))
-		bad_name(dw, DIR_HASH, blkno, de);
+		anew = bad_name(dw, DIR_HASH, blkno, de);
 	if (is_duplicate(dw, de))
-		bad_name(dw, DIR_DUPLICATE, blkno, de);
-	if (!target || (!target->type && !target->damaged)) {
-		no_target(dw, blkno, de, target);
+		anew |= bad_name(dw, DIR_DUPLICATE, blkno, de);
+	if (!target || (!target->type && !target->damaged))
+		anew |= bad_name(dw, DIR_DANGLING, blkno, de);
+	if (anew)
+		enter_anew(dw, dw->walk.ino);
+	if (!target || (!target->type && !target->damaged))
 		return;
-	}
 	target->names++;
 	if (target->damaged)
 		return;
-	if (target->type != de->type)
-		bad_name(dw, DIR_TYPE, blkno, de);
+	if (target->type != de->type && bad_name(dw, DIR_TYPE, blkno, de))
+		set_type(dw, blkno, de, target->type);
 	if (target->type == DT_DIR)
 		check_subdir(dw, blkno, de, target);
 }
@@ -143,13 +174,14 @@ static int check_leaf(struct walk *w, uint64_t blkno, uint64_t low,
 		de = (const void *)((const uint8_t *)n +
 				    le16_to_cpu(n->slot[i]));
 		key = le64_to_cpu(de->key);
-		if (key < low || key >= high || key <= dw->last_key)
-			found(w->f->findings, NODE_ORDER, w->ino, blkno, "%s",
-			      "a name belongs into another leaf");
+		if ((key < low || key >= high || key <= dw->last_key) &&
+		    found(w->f->findings, NODE_ORDER, w->ino, blkno, "%s",
+			  "a name belongs into another leaf"))
+			enter_anew(dw, w->ino);
 		dw->last_key = key;
 		check_entry(dw, blkno, de);
 	}
-	return 0;
+	return dw->err;
 }
 
 static int check_dir(struct fsck *f, uint64_t ino, const struct pinfs_inode *di)
@@ -171,24 +203,65 @@ static int check_dir(struct fsck *f, uint64_t ino, const struct pinfs_inode *di)
 	return walk_tree(&dw.walk, di);
 }
 
-static void check_root_dir(struct fsck *f)
+/* make_root - of what is left of it; nothing must be in the way */
+static int make_root(struct fsck *f)
+{
+	struct broken *b;
+	int err;
+
+	if (!inode_slot(f, PINFS_ROOT_INO)) {
+		err = itable_make_slot(f, PINFS_ROOT_INO);
+		if (err)
+			return err;
+	}
+	if (!f->info)
+		return 0;
+	b = note_broken(f, PINFS_ROOT_INO);
+	if (!b)
+		return -ENOMEM;
+	b->remake = true;
+	b->search = true;
+	return 0;
+}
+
+static int check_root_dir(struct fsck *f)
 {
 	const struct ino_info *info = info_of(f, PINFS_ROOT_INO);
 
-	if (!info || info->type != DT_DIR) {
-		found(f->findings, ROOT_DIR, PINFS_ROOT_INO, NOWHERE, "%s", "");
-		return;
-	}
+	if (!info || info->type != DT_DIR)
+		return found(f->findings, ROOT_DIR, PINFS_ROOT_INO, NOWHERE,
+			     "%s", "") ?
+			       make_root(f) :
+			       0;
 	if (le64_to_cpu(inode_slot(f, PINFS_ROOT_INO)->parent) !=
-	    PINFS_ROOT_INO)
-		found(f->findings, DIR_PARENT, PINFS_ROOT_INO, NOWHERE, "%s",
-		      "the root's is the root itself");
+		    PINFS_ROOT_INO &&
+	    found(f->findings, DIR_PARENT, PINFS_ROOT_INO, NOWHERE, "%s",
+		  "the root's is the root itself"))
+		set_parent(f, PINFS_ROOT_INO, PINFS_ROOT_INO);
+	return 0;
+}
+
+/* place - .. of a directory that has moved; by now all names are known */
+static int place(struct fsck *f, uint64_t ino, const struct pinfs_inode *di)
+{
+	const struct ino_info *info = info_of(f, ino);
+
+	if (info && info->misplaced && info->type == DT_DIR &&
+	    le64_to_cpu(di->parent) != info->found_in)
+		set_parent(f, ino, info->found_in);
+	return 0;
 }
 
 int pass_dirs(struct fsck *f)
 {
-	check_root_dir(f);
-	return each_inode(f, check_dir);
+	int err = check_root_dir(f);
+
+	if (!err)
+		err = each_inode(f, check_dir);
+	if (!err && f->rep)
+		err = each_inode(f, place);
+	f->names_known = true;
+	return err;
 }
 
 /* --- links --------------------------------------------------------------- */
@@ -226,6 +299,15 @@ static enum reach set_reach(struct fsck *f, uint64_t ino)
 	}
 }
 
+static void set_nlink(struct fsck *f, uint64_t ino, uint32_t nlink)
+{
+	struct pinfs_inode *di = edit_inode(f, ino);
+
+	di->nlink = cpu_to_le32(nlink);
+	seal_inode(f, di);
+	info_of(f, ino)->nlink = nlink;
+}
+
 static void check_nlink(struct fsck *f, uint64_t ino,
 			const struct ino_info *info)
 {
@@ -235,10 +317,41 @@ static void check_nlink(struct fsck *f, uint64_t ino,
 		want = info->names || ino == PINFS_ROOT_INO ?
 			       2 + info->subdirs :
 			       0;
-	if (info->nlink != want)
-		found(f->findings, INODE_NLINK, ino, NOWHERE,
-		      "it says %" PRIu32 ", and should say %" PRIu32,
-		      info->nlink, want);
+	if (info->nlink != want &&
+	    found(f->findings, INODE_NLINK, ino, NOWHERE,
+		  "it says %" PRIu32 ", and should say %" PRIu32, info->nlink,
+		  want))
+		set_nlink(f, ino, want);
+}
+
+/*
+ * break_circle - a directory that is above itself goes to lost+found; all the
+ *                others of the circle can be reached then
+ *
+ * If the way up ends at one without a name, that one goes there already.
+ */
+static int break_circle(struct fsck *f, uint64_t ino)
+{
+	struct ino_info *info;
+	struct broken *b = NULL;
+	uint64_t at = ino;
+
+	for (info = info_of(f, at); info->names && info->way == WAY_NEW;
+	     info = info_of(f, at)) {
+		info->way = WAY_MET;
+		at = info->found_in;
+	}
+	if (info->names && info->way == WAY_MET) {
+		info->detach = true;
+		b = note_broken(f, info->found_in);
+		if (!b || note_lost(f, at))
+			return -ENOMEM;
+		b->type = DT_DIR;
+	}
+	for (at = ino; info_of(f, at)->way == WAY_MET;
+	     at = info_of(f, at)->found_in)
+		info_of(f, at)->way = WAY_DONE;
+	return 0;
 }
 
 static int check_links(struct fsck *f, uint64_t ino,
@@ -250,16 +363,17 @@ static int check_links(struct fsck *f, uint64_t ino,
 	if (!info || !info->type)
 		return 0;
 	/* Whether one without name and link is an orphan comes next. */
-	if (!info->names && info->nlink && ino != PINFS_ROOT_INO) {
-		found(f->findings, INODE_UNREACHABLE, ino, NOWHERE,
-		      "its link count is %" PRIu32, info->nlink);
-		return 0;
-	}
+	if (!info->names && info->nlink && ino != PINFS_ROOT_INO)
+		return found(f->findings, INODE_UNREACHABLE, ino, NOWHERE,
+			     "its link count is %" PRIu32, info->nlink) ?
+			       note_lost(f, ino) :
+			       0;
 	check_nlink(f, ino, info);
 	if (info->type == DT_DIR && info->names &&
-	    set_reach(f, ino) == REACH_NO)
-		found(f->findings, DIR_CYCLE, ino, NOWHERE,
-		      "its name is in %" PRIu64, info->found_in);
+	    set_reach(f, ino) == REACH_NO &&
+	    found(f->findings, DIR_CYCLE, ino, NOWHERE,
+		  "its name is in %" PRIu64, info->found_in))
+		return break_circle(f, ino);
 	return 0;
 }
 

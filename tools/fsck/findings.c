@@ -11,6 +11,13 @@
 /* After that many of one code, the rest are counted only. */
 #define PRINT_MAX 200
 
+/* enum care - which repairs -p makes, too */
+enum care {
+	SAFE, /* it cannot lose anything */
+	CAREFUL, /* it may have to give something up */
+	NEVER, /* there is none */
+};
+
 /*
  * severity: "error" for what may cost data or make operations fail; "minor"
  * for what wastes space or shows wrong numbers.
@@ -18,128 +25,136 @@
 static const struct {
 	const char *name;
 	const char *severity;
+	enum care care;
 	const char *text;
 	const char *repair;
 } table[CODES] = {
-	[SUPER_DAMAGED] = { "super-damaged", "error",
+	[SUPER_DAMAGED] = { "super-damaged", "error", CAREFUL,
 			    "the superblock is damaged",
 			    "write it anew from the backup" },
-	[SUPER_BACKUP_DAMAGED] = { "super-backup-damaged", "error",
+	[SUPER_BACKUP_DAMAGED] = { "super-backup-damaged", "error", SAFE,
 				   "the backup superblock is damaged",
 				   "write it anew from the superblock" },
-	[SUPER_BACKUP_DIFFERS] = { "super-backup-differs", "minor",
+	[SUPER_BACKUP_DIFFERS] = { "super-backup-differs", "minor", SAFE,
 				   "the backup superblock is another one",
 				   "write it anew from the superblock" },
-	[SUPER_RO_COMPAT] = { "super-ro-compat", "minor",
+	[SUPER_RO_COMPAT] = { "super-ro-compat", "minor", NEVER,
 			      "features of a newer format are in use",
 			      "none: a newer fsck.pinfs knows more" },
-	[JOURNAL_STATE] = { "journal-state", "error",
+	[JOURNAL_STATE] = { "journal-state", "error", CAREFUL,
 			    "both state blocks of the journal are damaged",
 			    "start an empty journal, count anew" },
-	[JOURNAL_REPLAY] = { "journal-replay", "error",
+	[JOURNAL_REPLAY] = { "journal-replay", "error", CAREFUL,
 			     "the journal cannot be replayed",
-			     "drop the records that are not whole" },
-	[ROOT_BLOCK] = { "root-block", "minor",
+			     "drop its records, start an empty journal, count anew" },
+	[REPAIR_CUT] = { "repair-cut", "error", SAFE,
+			 "a repair was cut while it was written",
+			 "go on with it" },
+	[ROOT_BLOCK] = { "root-block", "minor", SAFE,
 			 "reserved bytes of the root block are in use",
 			 "clear them" },
-	[ITABLE_INODE] = { "itable-inode", "error",
+	[ITABLE_INODE] = { "itable-inode", "error", CAREFUL,
 			   "the inode of the inode file is damaged",
-			   "search the pool for blocks of inodes" },
-	[ITABLE_EXTENT] = { "itable-extent", "error",
+			   "keep it if all else in it makes sense, else search the pool for blocks of inodes" },
+	[ITABLE_EXTENT] = { "itable-extent", "error", CAREFUL,
 			    "the inode file has an impossible extent",
-			    "drop the extent" },
-	[IMAP_DAMAGED] = { "imap-damaged", "error",
+			    "mark it written if that is all, else drop it" },
+	[IMAP_DAMAGED] = { "imap-damaged", "error", SAFE,
 			   "a bitmap of inodes is damaged",
 			   "make it anew from the inodes" },
-	[IMAP_MISSING] = { "imap-missing", "error",
+	[IMAP_MISSING] = { "imap-missing", "error", CAREFUL,
 			   "blocks of inodes without a bitmap",
-			   "make the bitmap from the inodes" },
-	[INODE_DAMAGED] = { "inode-damaged", "error", "an inode is damaged",
-			    "free it, remove its names" },
-	[INODE_UNMAPPED] = { "inode-unmapped", "error",
+			   "search the pool for it, or make it from the inodes" },
+	[INODE_DAMAGED] = { "inode-damaged", "error", CAREFUL,
+			    "an inode is damaged",
+			    "keep it if all else in it makes sense, else make it anew from what is left of its tree, else free it" },
+	[INODE_UNMAPPED] = { "inode-unmapped", "error", CAREFUL,
 			     "inodes in use whose block is missing",
-			     "mark them free, remove their names" },
-	[INODE_UNMARKED] = { "inode-unmarked", "error",
+			     "search the pool for the block, or mark them free" },
+	[INODE_UNMARKED] = { "inode-unmarked", "error", SAFE,
 			     "an inode in use is marked free",
 			     "mark it in use" },
-	[INODE_BLOCKS] = { "inode-blocks", "minor",
+	[INODE_BLOCKS] = { "inode-blocks", "minor", SAFE,
 			   "an inode's count of blocks is wrong",
 			   "set it to the blocks counted" },
-	[INODE_NLINK] = { "inode-nlink", "error",
+	[INODE_NLINK] = { "inode-nlink", "error", SAFE,
 			  "an inode's link count is wrong",
 			  "set it to the names counted" },
-	[INODE_UNREACHABLE] = { "inode-unreachable", "error",
+	[INODE_UNREACHABLE] = { "inode-unreachable", "error", CAREFUL,
 				"an inode without a name",
 				"link it into lost+found" },
-	[INODE_INTENT] = { "inode-intent", "error",
+	[INODE_INTENT] = { "inode-intent", "error", SAFE,
 			   "a change under way that recovery cannot find",
 			   "put the inode on its orphan list" },
-	[NODE_DAMAGED] = { "node-damaged", "error",
+	[NODE_DAMAGED] = { "node-damaged", "error", CAREFUL,
 			   "a block of a tree is damaged",
-			   "drop what is below it" },
-	[NODE_OWNER] = { "node-owner", "error",
+			   "build the tree anew from the leaves that are left" },
+	[NODE_OWNER] = { "node-owner", "error", CAREFUL,
 			 "a block of a tree belongs to another inode",
-			 "drop what is below it" },
-	[NODE_ORDER] = { "node-order", "error",
+			 "build the tree anew from the leaves that are left" },
+	[NODE_ORDER] = { "node-order", "error", CAREFUL,
 			 "a tree's keys are out of order",
 			 "build the tree anew from its leaves" },
-	[EXTENT_ORDER] = { "extent-order", "error", "extents of a file overlap",
-			   "drop the later one" },
-	[BLOB_DAMAGED] = { "blob-damaged", "error",
+	[EXTENT_ORDER] = { "extent-order", "error", CAREFUL,
+			   "extents of a file overlap",
+			   "drop what overlaps of the later one" },
+	[BLOB_DAMAGED] = { "blob-damaged", "error", CAREFUL,
 			   "a chain of attribute or target blocks is damaged",
-			   "drop it" },
-	[XATTR_DAMAGED] = { "xattr-damaged", "error",
+			   "keep the attributes before the damage, remove a link" },
+	[XATTR_DAMAGED] = { "xattr-damaged", "error", CAREFUL,
 			    "extended attributes are damaged",
 			    "keep those before the damage" },
-	[SYMLINK_TARGET] = { "symlink-target", "error",
+	[SYMLINK_TARGET] = { "symlink-target", "error", CAREFUL,
 			     "a symbolic link's target is damaged",
 			     "remove the link" },
-	[BLOCK_SHARED] = { "block-shared", "error",
+	[BLOCK_SHARED] = { "block-shared", "error", CAREFUL,
 			   "blocks belong to two owners",
-			   "give each owner a copy" },
-	[BLOCK_UNMARKED] = { "block-unmarked", "error",
+			   "give each file a copy, take metadata out of files" },
+	[BLOCK_UNMARKED] = { "block-unmarked", "error", SAFE,
 			     "blocks in use are marked free",
 			     "mark them in use" },
-	[BLOCK_LEAKED] = { "block-leaked", "minor",
+	[BLOCK_LEAKED] = { "block-leaked", "minor", SAFE,
 			   "blocks are marked in use, but nothing has them",
 			   "mark them free" },
-	[GROUP_DAMAGED] = { "group-damaged", "error",
+	[GROUP_DAMAGED] = { "group-damaged", "error", SAFE,
 			    "a bitmap of blocks is damaged",
 			    "make it anew from the blocks in use" },
-	[COUNT_BLOCKS] = { "count-blocks", "minor",
+	[COUNT_BLOCKS] = { "count-blocks", "minor", SAFE,
 			   "the count of free blocks is wrong",
 			   "set it to the blocks counted" },
-	[COUNT_INODES] = { "count-inodes", "minor",
+	[COUNT_INODES] = { "count-inodes", "minor", SAFE,
 			   "the count of inodes is wrong",
 			   "set it to the inodes counted" },
-	[DIR_HASH] = { "dir-hash", "error",
+	[DIR_HASH] = { "dir-hash", "error", CAREFUL,
 		       "a name where lookup does not find it",
 		       "enter it anew" },
-	[DIR_DUPLICATE] = { "dir-duplicate", "error",
+	[DIR_DUPLICATE] = { "dir-duplicate", "error", CAREFUL,
 			    "a name is twice in a directory",
 			    "rename the second" },
-	[DIR_DANGLING] = { "dir-dangling", "error",
+	[DIR_DANGLING] = { "dir-dangling", "error", CAREFUL,
 			   "a name of an inode that is not there",
 			   "remove the name" },
-	[DIR_TYPE] = { "dir-type", "minor",
+	[DIR_TYPE] = { "dir-type", "minor", SAFE,
 		       "a name says another type than its inode",
 		       "set it to the inode's" },
-	[DIR_TWICE] = { "dir-twice", "error", "a directory has two names",
+	[DIR_TWICE] = { "dir-twice", "error", CAREFUL,
+			"a directory has two names",
 			"remove the one that is not its parent's" },
-	[DIR_PARENT] = { "dir-parent", "error",
+	[DIR_PARENT] = { "dir-parent", "error", SAFE,
 			 "a directory's .. is not where its name is",
 			 "set it to where the name is" },
-	[DIR_CYCLE] = { "dir-cycle", "error",
+	[DIR_CYCLE] = { "dir-cycle", "error", CAREFUL,
 			"directories that cannot be reached from the root",
 			"link one of them into lost+found" },
-	[ROOT_DIR] = { "root-dir", "error", "there is no root directory",
-		       "make an empty one" },
-	[ORPHAN_LINE] = { "orphan-line", "error", "an orphan line is damaged",
-			  "build the lists anew" },
-	[ORPHAN_LIST] = { "orphan-list", "error",
+	[ROOT_DIR] = { "root-dir", "error", CAREFUL,
+		       "there is no root directory",
+		       "make it anew from what is left of its tree, or empty" },
+	[ORPHAN_LINE] = { "orphan-line", "error", SAFE,
+			  "an orphan line is damaged", "build the lists anew" },
+	[ORPHAN_LIST] = { "orphan-list", "error", SAFE,
 			  "an orphan list is linked wrongly",
 			  "build the lists anew" },
-	[ORPHAN_STRAY] = { "orphan-stray", "error",
+	[ORPHAN_STRAY] = { "orphan-stray", "error", SAFE,
 			   "an inode says it is on an orphan list, but is not",
 			   "build the lists anew" },
 };
@@ -148,7 +163,9 @@ struct findings {
 	const char *path;
 	bool json;
 	bool verbose;
+	enum fsck_mode mode;
 	uint64_t count;
+	uint64_t left; /* not to be repaired in this mode */
 	uint64_t by_code[CODES];
 	json_t *list; /* with json only */
 	json_t *notes;
@@ -166,6 +183,28 @@ struct findings *findings_new(const char *path, bool json, bool verbose)
 	fs->list = json_array();
 	fs->notes = json_object();
 	return fs;
+}
+
+void findings_set_mode(struct findings *fs, enum fsck_mode mode)
+{
+	fs->mode = mode;
+}
+
+enum fsck_mode findings_mode(const struct findings *fs)
+{
+	return fs->mode;
+}
+
+static bool is_repaired(const struct findings *fs, enum code code)
+{
+	switch (fs->mode) {
+	case FSCK_PREEN:
+		return table[code].care == SAFE;
+	case FSCK_REPAIR:
+		return table[code].care != NEVER;
+	default:
+		return false;
+	}
 }
 
 static void add_json(struct findings *fs, enum code code, uint64_t ino,
@@ -199,15 +238,17 @@ static void print(struct findings *fs, enum code code, uint64_t ino,
 		printf("    repair: %s\n", table[code].repair);
 }
 
-void found(struct findings *fs, enum code code, uint64_t ino, uint64_t blkno,
+bool found(struct findings *fs, enum code code, uint64_t ino, uint64_t blkno,
 	   const char *fmt, ...)
 {
+	bool repaired = is_repaired(fs, code);
 	char detail[512];
 	va_list ap;
 
 	fs->count++;
+	fs->left += !repaired;
 	if (fs->by_code[code]++ >= PRINT_MAX)
-		return;
+		return repaired;
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
@@ -215,6 +256,12 @@ void found(struct findings *fs, enum code code, uint64_t ino, uint64_t blkno,
 		add_json(fs, code, ino, blkno, detail);
 	else
 		print(fs, code, ino, blkno, detail);
+	return repaired;
+}
+
+uint64_t findings_left(const struct findings *fs)
+{
+	return fs->left;
 }
 
 uint64_t findings_count(const struct findings *fs)

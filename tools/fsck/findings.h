@@ -14,6 +14,7 @@ enum code {
 	SUPER_RO_COMPAT,
 	JOURNAL_STATE,
 	JOURNAL_REPLAY,
+	REPAIR_CUT,
 	ROOT_BLOCK,
 	ITABLE_INODE,
 	ITABLE_EXTENT,
@@ -60,11 +61,28 @@ struct findings;
 /* findings_new - of the pool at path; NULL without memory */
 struct findings *findings_new(const char *path, bool json, bool verbose);
 
-/* found - add one; ino and blkno say where, NOWHERE if it is of neither */
-void found(struct findings *fs, enum code code, uint64_t ino, uint64_t blkno,
+/* enum fsck_mode - which findings are repaired; the table says how careful */
+enum fsck_mode {
+	FSCK_CHECK, /* none */
+	FSCK_PREEN, /* those whose repair cannot lose anything */
+	FSCK_REPAIR, /* all that can be */
+};
+
+void findings_set_mode(struct findings *fs, enum fsck_mode mode);
+enum fsck_mode findings_mode(const struct findings *fs);
+
+/*
+ * found - add one; ino and blkno say where, NOWHERE if it is of neither
+ *
+ * Returns whether it is to be repaired.
+ */
+bool found(struct findings *fs, enum code code, uint64_t ino, uint64_t blkno,
 	   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 uint64_t findings_count(const struct findings *fs);
+
+/* findings_left - of them, those that were not to be repaired */
+uint64_t findings_left(const struct findings *fs);
 
 /* findings_note - a number of the summary; name is a JSON name */
 void findings_note(struct findings *fs, const char *name, uint64_t value);

@@ -6,51 +6,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/util.h"
 #include "common/tool.h"
 #include "fsck.h"
+#include "progress.h"
+#include "repair.h"
 
 #define PROGRAM "fsck.pinfs"
 
 /* The bits of fsck(8)'s exit code. */
 enum fsck_exit {
 	FSCK_CLEAN = 0,
+	FSCK_CORRECTED = 1,
 	FSCK_UNCORRECTED = 4,
 	FSCK_ERROR = 8,
 	FSCK_USAGE = 16,
+	FSCK_CANCELLED = 32,
 };
 
 struct args {
 	bool json;
 	bool verbose;
-	bool repair; /* asked for with -p or -y */
+	int mode; /* the option that chose it, or 0 */
 	const char *path;
 };
 
 static void help(void)
 {
 	printf("Usage: " PROGRAM " [-n|-p|-y] [-v] [--json] POOL\n"
-	       "Checks the pinfs file system in POOL, which must not be "
-	       "mounted.\n"
+	       "Checks and repairs the pinfs file system in POOL, which must "
+	       "not be mounted.\n"
 	       "\n"
 	       "  -n             check only (and what happens without it, "
 	       "too)\n"
-	       "  -p, -a, -y     check, and say that this version repairs "
-	       "nothing\n"
-	       "                 if there is something to repair\n"
-	       "  -v, --verbose  say what the repair would be, and what was "
-	       "counted\n"
+	       "  -p, -a         repair if no repair can lose anything\n"
+	       "  -y             repair all\n"
+	       "  -v, --verbose  say what the repair is, and what was counted\n"
 	       "      --json     print one JSON object\n"
 	       "      --codes    print the table of findings and exit\n"
 	       "      --help     print this and exit\n"
 	       "      --version  print the version and exit\n"
 	       "\n"
-	       "The exit code is a sum: 0 nothing found, 4 something found, "
-	       "8 could not\n"
-	       "check (or not repair), 16 bad usage.\n");
+	       "The exit code is a sum: 0 nothing found, 1 repaired, 4 found "
+	       "and not\n"
+	       "repaired, 8 could not check or repair, 16 bad usage, 32 "
+	       "cancelled.\n");
 }
 
 static void usage(const char *what)
@@ -64,12 +65,15 @@ static void usage(const char *what)
 static void parse_option(struct args *a, int opt)
 {
 	switch (opt) {
-	case 'n':
-		break;
 	case 'a':
+		opt = 'p';
+		/* fallthrough */
+	case 'n':
 	case 'p':
 	case 'y':
-		a->repair = true;
+		if (a->mode && a->mode != opt)
+			usage("one of -n, -p and -y");
+		a->mode = opt;
 		break;
 	case 'v':
 		a->verbose = true;
@@ -125,12 +129,27 @@ static void on_sigbus(int sig)
 	_exit(FSCK_ERROR);
 }
 
-static int open_pool(const struct args *a, struct pool **pool)
+static void on_cancel(int sig)
+{
+	(void)sig;
+	fsck_cancel();
+}
+
+static void catch_signals(void (*cancel)(int sig))
+{
+	struct sigaction sa = { .sa_handler = cancel, .sa_flags = SA_RESTART };
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+static int open_pool(const struct args *a, unsigned int flags,
+		     struct pool **pool)
 {
 	struct pool_owner owner;
 	int err;
 
-	err = pool_open(a->path, POOL_PRIVATE, pool, &owner);
+	err = pool_open(a->path, flags, pool, &owner);
 	if (err == -EBUSY)
 		log_error("%s: it is in use%s%s; unmount it first", a->path,
 			  owner.text[0] ? " by " : "", owner.text);
@@ -143,57 +162,84 @@ static int open_pool(const struct args *a, struct pool **pool)
 	return err;
 }
 
-static int check(struct fsck *f)
+/*
+ * open_pools - the private mapping, to check, and, for a repair, the one to
+ *              write to, which has the claim
+ */
+static int open_pools(const struct args *a, struct fsck *f, struct pool **to)
 {
-	static int (*const passes[])(struct fsck * f) = {
-		pass_super, pass_itable,  pass_inodes, pass_dirs,
-		pass_links, pass_orphans, pass_space,
-	};
-	size_t i;
 	int err;
 
-	for (i = 0; i < ARRAY_SIZE(passes); i++) {
-		err = passes[i](f);
-		if (err)
-			return err;
-	}
-	findings_note(f->findings, "files", f->files);
-	findings_note(f->findings, "directories", f->dirs);
-	findings_note(f->findings, "others", f->others);
-	findings_note(f->findings, "clean", f->was_clean);
-	findings_note(f->findings, "replayed", f->replayed);
-	return 0;
+	*to = NULL;
+	if (a->mode != 'p' && a->mode != 'y')
+		return open_pool(a, POOL_PRIVATE, &f->pool);
+	err = open_pool(a, 0, to);
+	if (!err)
+		err = open_pool(a, POOL_PRIVATE | POOL_NO_CLAIM, &f->pool);
+	if (err)
+		pool_close(*to);
+	return err;
 }
 
-static void release(struct fsck *f)
+static int repair(struct fsck *f, const struct args *a, struct pool *to)
 {
-	if (f->info)
-		munmap(f->info, f->info_bytes);
-	free(f->itable);
-	bits_close(&f->used);
-	bits_close(&f->walked);
-	pool_close(f->pool);
+	int err;
+
+	findings_set_mode(f->findings,
+			  a->mode == 'y' ? FSCK_REPAIR : FSCK_PREEN);
+	err = repair_open(f);
+	if (!err)
+		err = fsck_repair(f);
+	if (err || findings_left(f->findings))
+		return err;
+	/* Now it is worse to stop than to go on. */
+	catch_signals(SIG_IGN);
+	if (fsck_is_cancelled())
+		return -ECANCELED;
+	return fsck_write(f, to);
+}
+
+static int failed(const struct args *a, int err)
+{
+	if (err == -ECANCELED) {
+		log_error("%s: cancelled; nothing was changed", a->path);
+		return FSCK_CANCELLED;
+	}
+	if (err == -EUCLEAN && a->mode == 'y')
+		log_error("%s: it cannot be repaired: copy what can be read to "
+			  "a new pool",
+			  a->path);
+	else if (err == -ENOSPC)
+		log_error("%s: there is no room for the repair, in the pool or "
+			  "on its disk",
+			  a->path);
+	else
+		log_error("%s: could not be checked to the end: %s", a->path,
+			  tool_why(err));
+	return FSCK_ERROR;
 }
 
 /* result - say how it ended; returns the exit code */
-static int result(const struct args *a, uint64_t count, int err)
+static int result(const struct args *a, uint64_t count, uint64_t left, int err)
 {
-	int code = count ? FSCK_UNCORRECTED : FSCK_CLEAN;
+	bool repairing = a->mode == 'p' || a->mode == 'y';
+	int code = !count		      ? FSCK_CLEAN :
+		   repairing && !left && !err ? FSCK_CORRECTED :
+						FSCK_UNCORRECTED;
 
-	if (err) {
-		log_error("%s: could not be checked to the end: %s", a->path,
-			  tool_why(err));
-		return code | FSCK_ERROR;
-	}
-	if (count && a->repair) {
-		log_error("%s: this version only checks: nothing was repaired; "
-			  "copy what can be read to a new pool",
+	if (err)
+		return code | failed(a, err);
+	if (left && a->mode == 'p')
+		log_error("%s: nothing was repaired: run fsck.pinfs -y",
 			  a->path);
-		return code | FSCK_ERROR;
-	}
+	else if (left && a->mode == 'y')
+		log_error("%s: nothing was repaired: a newer fsck.pinfs has to",
+			  a->path);
 	if (a->verbose && !a->json)
 		printf("%s: %s\n", a->path,
-		       count ? "damaged" : "nothing is wrong");
+		       code == FSCK_CLEAN     ? "nothing is wrong" :
+		       code == FSCK_CORRECTED ? "repaired" :
+						"damaged");
 	return code;
 }
 
@@ -201,22 +247,27 @@ int main(int argc, char **argv)
 {
 	struct args a = { 0 };
 	struct fsck f = { 0 };
-	uint64_t count;
+	uint64_t count, left;
+	struct pool *to;
 	int err;
 
 	log_init(PROGRAM);
 	parse(&a, argc, argv);
 	signal(SIGBUS, on_sigbus);
-	if (open_pool(&a, &f.pool))
+	catch_signals(on_cancel);
+	if (open_pools(&a, &f, &to))
 		return FSCK_ERROR;
 	f.findings = findings_new(a.path, a.json, a.verbose);
-	if (!f.findings) {
-		pool_close(f.pool);
+	if (!f.findings)
 		tool_die(FSCK_ERROR, "out of memory");
-	}
-	err = check(&f);
+	if (!a.json)
+		progress_enable();
+	err = to ? repair(&f, &a, to) : fsck_check(&f);
 	count = findings_count(f.findings);
+	left = findings_left(f.findings);
 	findings_end(f.findings, !err);
-	release(&f);
-	return result(&a, count, err);
+	fsck_release(&f);
+	pool_close(f.pool);
+	pool_close(to);
+	return result(&a, count, left, err);
 }

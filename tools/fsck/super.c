@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "fsck.h"
 #include "journal/journal.h"
+#include "pool/persist.h"
+#include "repair.h"
 
 static const void *raw_block(const struct fsck *f, uint64_t blkno)
 {
@@ -26,18 +28,31 @@ static bool same_super(const struct pinfs_super *a, const struct pinfs_super *b)
 		       sizeof(*a) - skip);
 }
 
+/* write_super - that which is believed, at block at */
+static void write_super(struct fsck *f, const struct pinfs_super *sb,
+			uint64_t at)
+{
+	struct pinfs_super *to = edit_at(f, at);
+
+	*to = *sb;
+	format_super_seal(to, at);
+}
+
 static void check_backup(struct fsck *f, const struct pinfs_super *sb)
 {
 	uint64_t at = le64_to_cpu(sb->total_blocks) - 1;
 	const struct pinfs_super *backup = raw_block(f, at);
 	const char *why = "";
+	bool write = false;
 
 	if (format_super_verify(backup, at, at + 1, &why))
-		found(f->findings, SUPER_BACKUP_DAMAGED, NOWHERE, at, "%s",
-		      why);
+		write = found(f->findings, SUPER_BACKUP_DAMAGED, NOWHERE, at,
+			      "%s", why);
 	else if (!same_super(sb, backup))
-		found(f->findings, SUPER_BACKUP_DIFFERS, NOWHERE, at,
-		      "label, UUID or geometry");
+		write = found(f->findings, SUPER_BACKUP_DIFFERS, NOWHERE, at,
+			      "label, UUID or geometry");
+	if (write)
+		write_super(f, sb, at);
 }
 
 /*
@@ -62,9 +77,10 @@ static int choose_super(struct fsck *f)
 	if (err == -EUCLEAN || err == -EMEDIUMTYPE) {
 		sb = raw_block(f, blocks - 1);
 		if (!format_super_verify(sb, blocks - 1, blocks, &backup_why)) {
-			found(f->findings, SUPER_DAMAGED, NOWHERE, 0, "%s",
-			      why);
 			f->sb = sb;
+			if (found(f->findings, SUPER_DAMAGED, NOWHERE, 0, "%s",
+				  why))
+				write_super(f, sb, 0);
 			return 0;
 		}
 	}
@@ -73,7 +89,7 @@ static int choose_super(struct fsck *f)
 	return err;
 }
 
-static int read_boot_id(uint8_t id[16])
+int read_boot_id(uint8_t id[16])
 {
 	char text[37] = "";
 	ssize_t n;
@@ -95,32 +111,94 @@ static const struct pinfs_jstate *pick_state(const struct fsck *f)
 				  f->seed);
 }
 
+/*
+ * empty_journal - nothing to replay; the counts follow when they are known
+ *
+ * Nothing says any more which of the records in the lanes are home: they go.
+ */
+void empty_journal(struct fsck *f)
+{
+	uint64_t at = le64_to_cpu(f->sb->journal_start), i;
+	uint64_t lanes = (uint64_t)le32_to_cpu(f->sb->lanes) *
+			 le32_to_cpu(f->sb->lane_blocks);
+	struct pinfs_jstate *s = edit_at(f, at);
+
+	memset(s, 0, sizeof(*s));
+	s->hdr.magic = cpu_to_le32(PINFS_MAGIC_JSTATE);
+	s->flags = cpu_to_le32(PINFS_JSTATE_CLEAN);
+	format_block_seal(&s->hdr, at, f->seed);
+	for (i = 0; i <= lanes; i++)
+		memset(edit_at(f, at + 1 + i), 0, PINFS_BLOCK_SIZE);
+	f->rep->emptied = true;
+	f->state = s;
+}
+
+/* is_cut - has a repair been cut, while it wrote, with an empty journal? */
+static bool is_cut(const struct fsck *f)
+{
+	uint64_t at = le64_to_cpu(f->sb->journal_start), i;
+	const struct pinfs_jstate *s;
+	const char *why;
+
+	for (i = at; i < at + 2; i++) {
+		s = raw_block(f, i);
+		if (!format_block_verify(&s->hdr, PINFS_MAGIC_JSTATE, i,
+					 f->seed, &why) &&
+		    le32_to_cpu(s->flags) & PINFS_JSTATE_REPAIR)
+			return true;
+	}
+	return false;
+}
+
+static void no_state(struct fsck *f)
+{
+	uint64_t at = le64_to_cpu(f->sb->journal_start);
+
+	if (found(f->findings, is_cut(f) ? REPAIR_CUT : JOURNAL_STATE, NOWHERE,
+		  at, "%s", ""))
+		empty_journal(f);
+}
+
+static int replay_privately(struct fsck *f, struct journal_recovery *rec)
+{
+	const struct persist_ops *noted = f->pool->persist;
+	uint8_t boot_id[16];
+	int err;
+
+	err = read_boot_id(boot_id);
+	if (err)
+		return err;
+	/* fsck_write() has the journal do that in the pool itself. */
+	f->pool->persist = &persist_private;
+	err = journal_replay_private(f->pool, f->sb, boot_id, rec);
+	f->pool->persist = noted;
+	return err;
+}
+
 /* replay - into the private mapping, as the next mount would into the pool */
 static int replay(struct fsck *f)
 {
 	struct journal_recovery rec = { 0 };
-	uint8_t boot_id[16];
 	int err;
 
 	f->state = pick_state(f);
 	if (!f->state) {
-		found(f->findings, JOURNAL_STATE, NOWHERE,
-		      le64_to_cpu(f->sb->journal_start), "%s", "");
+		no_state(f);
 		return 0;
 	}
+	if (f->replayed_once)
+		return 0;
 	f->was_clean = le32_to_cpu(f->state->flags) & PINFS_JSTATE_CLEAN;
-	if (f->was_clean)
-		return 0;
-	err = read_boot_id(boot_id);
-	if (err)
-		return err;
-	err = journal_replay_private(f->pool, f->sb, boot_id, &rec);
-	if (err == -EUCLEAN) {
-		found(f->findings, JOURNAL_REPLAY, NOWHERE, NOWHERE, "%s", "");
-		err = 0;
-	}
+	err = replay_privately(f, &rec);
 	f->replayed = rec.replayed;
+	f->replayed_once = true;
 	f->state = pick_state(f);
+	if (err == -EUCLEAN) {
+		err = 0;
+		if (found(f->findings, JOURNAL_REPLAY, NOWHERE, NOWHERE, "%s",
+			  ""))
+			empty_journal(f);
+	}
 	return err;
 }
 
@@ -133,10 +211,16 @@ static int claim_fixed(struct fsck *f)
 	err = bits_open(&f->used, f->total);
 	if (!err)
 		err = bits_open(&f->walked, f->total);
+	if (!err)
+		err = bits_open(&f->meta, f->total);
+	if (!err)
+		err = bits_open(&f->shared, f->total);
 	if (err)
 		return err;
 	bits_add(&f->used, 0, le64_to_cpu(f->sb->first_free), &clash);
 	bits_add(&f->used, f->total - 1, 1, &clash);
+	bits_add(&f->meta, 0, le64_to_cpu(f->sb->first_free), &clash);
+	bits_add(&f->meta, f->total - 1, 1, &clash);
 	return 0;
 }
 
@@ -151,14 +235,30 @@ int pass_super(struct fsck *f)
 	f->total = le64_to_cpu(f->sb->total_blocks);
 	f->seed = le64_to_cpu(f->sb->csum_seed);
 	unknown = le64_to_cpu(f->sb->ro_compat) & ~PINFS_RO_COMPAT_KNOWN;
-	if (unknown)
+	if (unknown) {
 		found(f->findings, SUPER_RO_COMPAT, NOWHERE, 0,
 		      "unknown ro-compat bits %#llx",
 		      (unsigned long long)unknown);
+		/* Who does not know them must not write. */
+		findings_set_mode(f->findings, FSCK_CHECK);
+	}
 	err = claim_fixed(f);
 	if (err)
 		return err;
 	return replay(f);
+}
+
+/* note_shared - those of [blkno, blkno + len) that somebody has already */
+static void note_shared(struct fsck *f, uint64_t blkno, uint64_t len)
+{
+	uint64_t at = blkno, end = blkno + len, clash;
+
+	for (;;) {
+		at = bits_next(&f->used, at, end);
+		if (at == end)
+			return;
+		bits_add(&f->shared, at++, 1, &clash);
+	}
 }
 
 bool claim_blocks(struct fsck *f, uint64_t ino, uint64_t blkno, uint64_t len)
@@ -170,11 +270,24 @@ bool claim_blocks(struct fsck *f, uint64_t ino, uint64_t blkno, uint64_t len)
 		      "%" PRIu64 " blocks out of the pool", len);
 		return false;
 	}
+	if (f->rep)
+		note_shared(f, blkno, len);
 	n = bits_add(&f->used, blkno, len, &clash);
 	if (n)
 		found(f->findings, BLOCK_SHARED, ino, clash,
 		      "%" PRIu64 " of %" PRIu64 " blocks from %" PRIu64
 		      " on are somebody's already",
 		      n, len, blkno);
+	f->clashes += n != 0;
 	return !n;
+}
+
+bool claim_meta(struct fsck *f, uint64_t ino, uint64_t blkno)
+{
+	bool first = claim_blocks(f, ino, blkno, 1);
+	uint64_t clash;
+
+	if (!first && !(is_repairing(f) && block_at(f, blkno)))
+		return false;
+	return !bits_add(&f->meta, blkno, 1, &clash);
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "fsck.h"
+#include "repair.h"
 
 struct frame {
 	const struct pinfs_index *index;
@@ -18,6 +19,7 @@ struct frame {
 
 void walk_bad(struct walk *w, enum code code, uint64_t blkno, const char *why)
 {
+	w->broken = true;
 	if (w->claiming)
 		found(w->f->findings, code, w->ino, blkno, "%s", why);
 }
@@ -29,8 +31,10 @@ static bool enter(struct walk *w, uint64_t blkno)
 
 	if (!block_at(w->f, blkno))
 		return false;
-	if (w->claiming && !claim_blocks(w->f, w->ino, blkno, 1))
+	if (w->claiming && !claim_meta(w->f, w->ino, blkno)) {
+		w->broken = true;
 		return false;
+	}
 	if (w->walked && bits_add(w->walked, blkno, 1, &clash))
 		return false;
 	w->nodes++;
@@ -118,8 +122,16 @@ int walk_tree(struct walk *w, const struct pinfs_inode *di)
 			walk_bad(w, NODE_ORDER, child,
 				 "its keys are not where its parent's are");
 		fr->pos++;
-		if (!enter(w, child) || !node_is_good(w, child, fr->level - 1))
+		if (fsck_is_cancelled())
+			return -ECANCELED;
+		if (!enter(w, child))
 			continue;
+		if (!node_is_good(w, child, fr->level - 1)) {
+			/* It may be somebody else's. */
+			if (w->claiming)
+				bits_drop(&w->f->meta, child);
+			continue;
+		}
 		if (fr->level > 1) {
 			push(w, fr + 1, child, fr->level - 1);
 			fr++;
@@ -142,11 +154,14 @@ static int take_extent(struct extent_walk *ew, const struct pinfs_extent *e,
 	uint64_t lblk = le64_to_cpu(e->lblk);
 	uint32_t len = le32_to_cpu(e->len);
 
-	if (lblk < ew->last_end)
+	ew->bad = lblk < ew->last_end;
+	if (ew->bad)
 		walk_bad(&ew->walk, EXTENT_ORDER, where, "");
 	ew->last_end = lblk + len;
 	ew->blocks += len;
-	claim_blocks(ew->walk.f, ew->walk.ino, le64_to_cpu(e->pblk), len);
+	if (ew->walk.claiming &&
+	    !claim_blocks(ew->walk.f, ew->walk.ino, le64_to_cpu(e->pblk), len))
+		ew->bad = true;
 	return ew->fn ? ew->fn(ew, e) : 0;
 }
 
@@ -176,7 +191,6 @@ int walk_extents(struct extent_walk *ew, const struct pinfs_inode *di)
 	unsigned int i;
 	int err = 0;
 
-	ew->walk.claiming = true;
 	ew->walk.leaf_magic = PINFS_MAGIC_EXTENTS;
 	ew->walk.leaf = extent_leaf;
 	ew->walk.arg = ew;
