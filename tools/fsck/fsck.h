@@ -179,6 +179,8 @@ struct walk {
 	/* of every leaf that is whole; its keys are in [low, high) */
 	int (*leaf)(struct walk *w, uint64_t blkno, uint64_t low,
 		    uint64_t high);
+	/* NULL, or of every other; whatever it is, it is in the pool */
+	int (*bad_leaf)(struct walk *w, uint64_t blkno);
 	void *arg;
 };
 

@@ -319,35 +319,85 @@ static bool is_kept(struct fsck *f, uint64_t dir, const struct pinfs_dirent *de)
 		return false;
 	if (target->type != DT_DIR)
 		return true;
-	if (le64_to_cpu(de->ino) == PINFS_ROOT_INO || target->found_in != dir ||
-	    target->detach || target->kept)
+	/* That pass does not see what is in leaves that got lost. */
+	if (le64_to_cpu(de->ino) == PINFS_ROOT_INO || target->detach ||
+	    target->kept || (target->names && target->found_in != dir))
 		return false;
 	target->kept = true;
 	return true;
+}
+
+static int gather_name(struct walk *w, const struct pinfs_dirent *de)
+{
+	struct broken *b = w->arg;
+	const struct pinfs_dirent **to;
+
+	if (!is_kept(w->f, w->ino, de))
+		return 0;
+	to = grown(b->name, b->count, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	b->name = to;
+	to[b->count++] = de;
+	return 0;
 }
 
 static int gather_names(struct walk *w, uint64_t blkno, uint64_t low,
 			uint64_t high)
 {
 	const struct pinfs_dirent_node *n = block_at(w->f, blkno);
-	struct broken *b = w->arg;
-	const struct pinfs_dirent **to, *de;
 	unsigned int i;
+	int err = 0;
 
 	(void)low;
 	(void)high;
-	for (i = 0; i < le16_to_cpu(n->hdr.count); i++) {
-		de = (const void *)((const uint8_t *)n +
-				    le16_to_cpu(n->slot[i]));
-		if (!is_kept(w->f, w->ino, de))
-			continue;
-		to = grown(b->name, b->count, sizeof(*to));
-		if (!to)
-			return -ENOMEM;
-		b->name = to;
-		to[b->count++] = de;
+	for (i = 0; i < le16_to_cpu(n->hdr.count) && !err; i++)
+		err = gather_name(w, (const void *)((const uint8_t *)n +
+						    le16_to_cpu(n->slot[i])));
+	return err;
+}
+
+/* is_whole - an entry of a damaged leaf: does it all fit together? */
+static bool is_whole(struct fsck *f, const struct pinfs_dirent_node *n,
+		     size_t off)
+{
+	const struct pinfs_dirent *de;
+	const struct ino_info *target;
+
+	if (off % 8 || off < sizeof(n->hdr) ||
+	    off > PINFS_BLOCK_SIZE - PINFS_DIRENT_HEAD)
+		return false;
+	de = (const void *)((const uint8_t *)n + off);
+	if (off + format_dirent_size(de->name_len) > PINFS_BLOCK_SIZE)
+		return false;
+	target = info_of(f, le64_to_cpu(de->ino));
+	/* The key has 56 bits of the name's hash: it is as good as a checksum. */
+	return target && target->type && target->type == de->type &&
+	       le64_to_cpu(de->key) >> PINFS_DIR_KEY_BITS ==
+		       format_name_hash((const char *)de->name, de->name_len,
+					le64_to_cpu(f->sb->hash_seed)) >>
+			       PINFS_DIR_KEY_BITS;
+}
+
+/* gather_readable - those names of a damaged leaf that are whole */
+static int gather_readable(struct walk *w, uint64_t blkno)
+{
+	const struct pinfs_dirent_node *n = block_at(w->f, blkno);
+	unsigned int i, count = le16_to_cpu(n->hdr.count);
+	size_t off;
+	int err = 0;
+
+	if (le32_to_cpu(n->hdr.magic) != PINFS_MAGIC_DIRENTS ||
+	    le64_to_cpu(n->hdr.blkno) != blkno ||
+	    le64_to_cpu(n->hdr.owner) != w->ino)
+		return 0;
+	for (i = 0; i < min_u64(count, ARRAY_SIZE(n->slot)) && !err; i++) {
+		off = le16_to_cpu(n->slot[i]);
+		if (is_whole(w->f, n, off))
+			err = gather_name(
+				w, (const void *)((const uint8_t *)n + off));
 	}
-	return 0;
+	return err;
 }
 
 static int gather_dir(struct salvage *s, struct broken *b)
@@ -358,6 +408,7 @@ static int gather_dir(struct salvage *s, struct broken *b)
 		.walked = &s->f->walked,
 		.leaf_magic = PINFS_MAGIC_DIRENTS,
 		.leaf = gather_names,
+		.bad_leaf = gather_readable,
 		.arg = b,
 	};
 	const struct pinfs_inode *di = inode_slot(s->f, b->ino);

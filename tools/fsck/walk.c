@@ -100,6 +100,14 @@ static void push(struct walk *w, struct frame *fr, uint64_t blkno,
 	fr->level = level;
 }
 
+static int bad_node(struct walk *w, uint64_t blkno, unsigned int level)
+{
+	/* It may be somebody else's. */
+	if (w->claiming)
+		bits_drop(&w->f->meta, blkno);
+	return !level && w->bad_leaf ? w->bad_leaf(w, blkno) : 0;
+}
+
 int walk_tree(struct walk *w, const struct pinfs_inode *di)
 {
 	struct frame stack[PINFS_TREE_MAX_LEVEL + 1] = { {
@@ -127,9 +135,9 @@ int walk_tree(struct walk *w, const struct pinfs_inode *di)
 		if (!enter(w, child))
 			continue;
 		if (!node_is_good(w, child, fr->level - 1)) {
-			/* It may be somebody else's. */
-			if (w->claiming)
-				bits_drop(&w->f->meta, child);
+			err = bad_node(w, child, fr->level - 1);
+			if (err)
+				return err;
 			continue;
 		}
 		if (fr->level > 1) {
