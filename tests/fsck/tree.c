@@ -30,7 +30,7 @@ static void add_block(struct inode *ip, struct tx *tx, uint64_t lblk)
 	tree_fill(bytes, ip->ino, lblk);
 	persist_copy_flush(vol->pool, volume_block(vol, run.first), bytes,
 			   sizeof(bytes));
-	e = (struct extent){ lblk, run.first, 1, false };
+	e = (struct extent){ .lblk = lblk, .pblk = run.first, .len = 1 };
 	must(extent_add(ip, tx, &e) == 0);
 	inode_edit(ip, tx)->size = cpu_to_le64((lblk + 1) * PINFS_BLOCK_SIZE);
 }

@@ -70,7 +70,12 @@ static int change_end(struct rebuild *r, struct change *c, int err)
 static int map_piece(struct rebuild *r, struct inode *ip, const struct piece *p,
 		     uint64_t pblk, uint64_t len)
 {
-	struct extent e = { p->lblk, pblk, len, p->unwritten };
+	struct extent e = {
+		.lblk = p->lblk,
+		.pblk = pblk,
+		.len = len,
+		.unwritten = p->unwritten,
+	};
 	struct change c;
 	int err = change_begin(r, &c, ip, NULL);
 
@@ -94,8 +99,12 @@ static int copy_some(struct rebuild *r, struct inode *ip, struct piece *p)
 		persist_copy_flush(vol->pool, volume_block(vol, run.first),
 				   volume_block(vol, p->pblk),
 				   run.count << PINFS_BLOCK_SHIFT);
-		e = (struct extent){ p->lblk, run.first, run.count,
-				     p->unwritten };
+		e = (struct extent){
+			.lblk = p->lblk,
+			.pblk = run.first,
+			.len = run.count,
+			.unwritten = p->unwritten,
+		};
 		err = extent_add(ip, c.tx, &e);
 	}
 	err = change_end(r, &c, err);
