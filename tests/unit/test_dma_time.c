@@ -156,7 +156,9 @@ START_TEST(cancel_hold)
 	runner_start(&r);
 	await_progress(&r);
 	cancel_and_join(&r);
-	ck_assert_uint_eq(r.done, opt.depth * opt.chunk);
+	/* A chunk that had not arrived yet has been cancelled. */
+	ck_assert_uint_ge(r.done, opt.chunk);
+	ck_assert_uint_le(r.done, opt.depth * opt.chunk);
 	ck_assert(filled(r.seg.mem, 0, r.done));
 	runner_close(&r);
 	close(file);
