@@ -185,6 +185,18 @@ static int fill_new(struct inode *dir, struct inode *ip, struct tx *tx,
 	return err;
 }
 
+/* name_first - fill_new() in a transaction of its own: a defect on purpose */
+static int name_first(struct fs *fs, struct inode *dir, struct inode *ip,
+		      const struct making *m)
+{
+	struct op op;
+	int err = op_begin(&op, fs);
+
+	if (!err)
+		err = fill_new(dir, ip, op.tx, m);
+	return op_end(&op, err);
+}
+
 static int make_in(struct fs *fs, struct inode *dir, struct making *m)
 {
 	struct fs_file *file = NULL;
@@ -206,7 +218,8 @@ static int make_in(struct fs *fs, struct inode *dir, struct making *m)
 		err = inode_new(fs->vol, op.tx, &m->init, &ip);
 	}
 	if (!err)
-		err = fill_new(dir, ip, op.tx, m);
+		err = OMITTED("S-dirent") ? name_first(fs, dir, ip, m) :
+					    fill_new(dir, ip, op.tx, m);
 	if (!err)
 		fs_fill_entry(ip, op.tx, m->out);
 	if (!err && m->file)

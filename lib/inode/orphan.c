@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/omit.h"
 #include "base/util.h"
 #include "format/csum.h"
 #include "inode/inode_i.h"
@@ -235,7 +236,8 @@ static int recover_one(struct volume *vol, uint64_t ino)
 	guard = journal_enter(vol->journal);
 	pthread_rwlock_wrlock(&ip->lock);
 	di = inode_read(ip, NULL);
-	if (le32_to_cpu(di->intent.op) != PINFS_INTENT_NONE)
+	if (le32_to_cpu(di->intent.op) != PINFS_INTENT_NONE &&
+	    !OMITTED("S-intent"))
 		err = inode_finish_intent(ip);
 	else if (!ip->unlinked)
 		err = take_off(ip);

@@ -74,7 +74,7 @@ static void apply_bits(struct journal *j, const struct pinfs_jentry *e)
 	copy = *home;
 	grown = bits_change(&copy, first, count,
 			    jentry_kind(e) == PINFS_JENTRY_SET);
-	copy.hdr.spec[1] = cpu_to_le64(j->recovering ?
+	copy.hdr.spec[1] = cpu_to_le64(j->recovering && !OMITTED("S-count") ?
 					       count_clear(&copy) :
 					       le64_to_cpu(copy.hdr.spec[1]) +
 						       (uint64_t)grown);
@@ -244,7 +244,8 @@ static void apply_unrevoked(struct journal *j, struct revoke_table *t,
 			apply_bits(j, e);
 			continue;
 		}
-		if (revoke_slot(t, jentry_block(e))->seq < seq)
+		if (revoke_slot(t, jentry_block(e))->seq < seq ||
+		    OMITTED("S-revoke"))
 			apply_lines(j, e, lines);
 		lines += le32_to_cpu(e->count) * PINFS_LINE_SIZE;
 	}
@@ -270,8 +271,11 @@ int apply_set(struct journal *j, const struct record_set *set)
 	err = revoke_build(j, &t, set);
 	if (err)
 		return err;
-	for (size_t i = 0; i < set->count; i++)
-		apply_unrevoked(j, &t, set->rec[i]);
+	for (size_t i = 0; i < set->count; i++) {
+		size_t at = OMITTED("S-replay") ? set->count - 1 - i : i;
+
+		apply_unrevoked(j, &t, set->rec[at]);
+	}
 	persist_fence(j->pool);
 	free(t.slot);
 	return 0;

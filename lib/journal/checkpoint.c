@@ -132,8 +132,10 @@ int checkpoint_round(struct journal *j)
 {
 	uint64_t round = begin_round(j);
 	uint64_t upto = atomic_load(&j->next_seq) - 1;
-	int err = seal(j, round, upto);
+	int err = OMITTED("S-home") ? bring_home(j, upto) : 0;
 
+	if (!err)
+		err = seal(j, round, upto);
 	if (!err)
 		err = bring_home(j, upto);
 	if (err)

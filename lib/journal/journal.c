@@ -58,7 +58,8 @@ static int begin(struct journal *j)
 	struct pinfs_jstate *s = &j->state;
 	int err;
 
-	s->flags = cpu_to_le32(j->overlay ? PINFS_JSTATE_VOLATILE : 0);
+	s->flags = cpu_to_le32((j->overlay ? PINFS_JSTATE_VOLATILE : 0) |
+			       (OMITTED("S-dirty") ? PINFS_JSTATE_CLEAN : 0));
 	s->mount_count = cpu_to_le32(le32_to_cpu(s->mount_count) + 1);
 	s->mount_time = cpu_to_le64((uint64_t)time(NULL));
 	memcpy(s->boot_id, j->boot_id, sizeof(s->boot_id));

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/omit.h"
 #include "format/csum.h"
 #include "journal/journal.h"
 #include "pool/persist.h"
@@ -159,6 +160,16 @@ static inline const struct pinfs_jentry *
 jrec_entries(const struct pinfs_jrec *rec)
 {
 	return (const struct pinfs_jentry *)(rec + 1);
+}
+
+/* jrec_csum - of a record that is as long as it says */
+static inline uint64_t jrec_csum(const struct journal *j,
+				 const struct pinfs_jrec *rec)
+{
+	return format_csum(rec,
+			   OMITTED("S-csum") ? sizeof(*rec) :
+					       le32_to_cpu(rec->length),
+			   offsetof(struct pinfs_jrec, csum), j->seed);
 }
 
 /* jrec_lines - the lines of a record with so many entries */

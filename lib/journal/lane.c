@@ -197,7 +197,7 @@ int lanes_reclaim(struct journal *j, uint64_t upto, uint64_t sealed)
 				     (uint64_t)sum.free_delta);
 	s->used_inodes = cpu_to_le64(le64_to_cpu(s->used_inodes) +
 				     (uint64_t)sum.inode_delta);
-	err = jstate_write(j);
+	err = OMITTED("S-room") ? 0 : jstate_write(j);
 	if (!err && j->overlay)
 		err = pool_sync(j->pool);
 	for (uint32_t i = 0; i < j->lanes && !err; i++)
@@ -303,9 +303,7 @@ static void lane_wrap(struct journal *j, struct lane *lane, uint64_t seq)
 		.lane = cpu_to_le32(lane->index),
 	};
 
-	wrap.csum = cpu_to_le64(format_csum(&wrap, sizeof(wrap),
-					    offsetof(struct pinfs_jrec, csum),
-					    j->seed));
+	wrap.csum = cpu_to_le64(jrec_csum(j, &wrap));
 	persist_copy_flush(j->pool, lane->base + lane->head, &wrap,
 			   sizeof(wrap));
 }
@@ -362,8 +360,7 @@ int lane_append(struct journal *j, struct lane *lane, struct pinfs_jrec *rec)
 	}
 	rec->seq = cpu_to_le64(seq);
 	rec->lane = cpu_to_le32(lane->index);
-	rec->csum = cpu_to_le64(format_csum(
-		rec, length, offsetof(struct pinfs_jrec, csum), j->seed));
+	rec->csum = cpu_to_le64(jrec_csum(j, rec));
 	persist_copy_flush(j->pool, lane->base + lane->head, rec, length);
 	persist_fence(j->pool);
 	lane_queue(lane, rec, lane->head, length + pad);

@@ -73,9 +73,7 @@ record_at(const struct journal *j, const struct lane *lane, uint32_t offset)
 	if (length < sizeof(*rec) || length % PINFS_LINE_SIZE != 0 ||
 	    length > lane->size - offset)
 		return NULL;
-	if (le64_to_cpu(rec->csum) !=
-	    format_csum(rec, length, offsetof(struct pinfs_jrec, csum),
-			j->seed))
+	if (le64_to_cpu(rec->csum) != jrec_csum(j, rec))
 		return NULL;
 	return rec;
 }
@@ -221,12 +219,14 @@ static int replay(struct journal *j, const struct found *f, uint64_t limit)
 	if (j->pool->kind == POOL_FILE && f->set.count > 0 &&
 	    limit == UINT64_MAX)
 		err = seal_found(j, f);
+	if (!err && OMITTED("S-finish"))
+		err = finish(j, f);
 	if (!err)
 		err = apply_found(j, f);
 	if (err)
 		return err;
 	err = pool_sync(j->pool);
-	if (!err)
+	if (!err && !OMITTED("S-finish"))
 		err = finish(j, f);
 	if (!err)
 		err = pool_sync(j->pool);

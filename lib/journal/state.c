@@ -66,7 +66,8 @@ int jstate_write(struct journal *j)
 {
 	struct pinfs_jstate *s = &j->state;
 	uint64_t update = le64_to_cpu(s->update) + 1;
-	uint64_t at = le64_to_cpu(j->sb->journal_start) + update % 2;
+	uint64_t at = le64_to_cpu(j->sb->journal_start) +
+		      (OMITTED("S-turn") ? 0 : update % 2);
 
 	s->hdr.magic = cpu_to_le32(PINFS_MAGIC_JSTATE);
 	s->update = cpu_to_le64(update);

@@ -495,7 +495,8 @@ static int tx_write(struct tx *tx)
 	rec = build(tx);
 	if (!rec)
 		return -ENOMEM;
-	write_fresh(tx);
+	if (!OMITTED("S-payload"))
+		write_fresh(tx);
 	/*
 	 * What the record makes reachable, fresh blocks and data that the
 	 * caller stored, is there before any part of the record can be (S1,
@@ -506,6 +507,8 @@ static int tx_write(struct tx *tx)
 		err = reserve_overlay(tx->j, rec);
 	if (!err)
 		err = commit_record(tx->j, rec);
+	if (OMITTED("S-payload"))
+		write_fresh(tx);
 	free(rec);
 	return err;
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Checks of the protocol that a build can be told to leave out, to see that the
- * tests notice. Only with -DPINFS_OMISSIONS=ON, and then only what PINFS_OMIT
- * in the environment names when the pool is mounted: L1, L2, L4, L5 or L11.
+ * Checks of the protocol that a build can be told to leave out (base/omit.h):
+ * L1, L2, L4, L5 or L11, looked up when the pool is mounted.
  */
 #ifndef PINFS_LAYOUT_OMIT_H
 #define PINFS_LAYOUT_OMIT_H
 
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "base/omit.h"
 
 struct omissions {
 	bool l1; /* a break does not wait for pins, nor is a free checked */
@@ -19,23 +18,18 @@ struct omissions {
 	bool l11; /* pins end when it is asked for, not when the I/O has ended */
 };
 
-#ifdef PINFS_OMISSIONS
 static inline void omissions_read(struct omissions *o)
 {
-	const char *s = getenv("PINFS_OMIT");
-
-	o->l1 = s && !strcmp(s, "L1");
-	o->l2 = s && !strcmp(s, "L2");
-	o->l4 = s && !strcmp(s, "L4");
-	o->l5 = s && !strcmp(s, "L5");
-	o->l11 = s && !strcmp(s, "L11");
+	o->l1 = OMITTED("L1");
+	o->l2 = OMITTED("L2");
+	o->l4 = OMITTED("L4");
+	o->l5 = OMITTED("L5");
+	o->l11 = OMITTED("L11");
 }
+
+#ifdef PINFS_OMISSIONS
 #define OMIT(ls, what) ((ls)->omit.what)
 #else
-static inline void omissions_read(struct omissions *o)
-{
-	memset(o, 0, sizeof(*o));
-}
 #define OMIT(ls, what) false
 #endif
 
