@@ -10,10 +10,9 @@
  *                      last sync may be there, each version.
  *
  * The power fails before every fence or sync, before and after the return of
- * every operation, and at the end. If there are at most limit combinations of
- * versions there, all are tried. If not: none; all; each unit alone; all but
- * each; then combinations by chance, up to limit in all. On persistent memory
- * as many as a sixteenth of limit are torn inside of lines, too, at 8 bytes.
+ * every operation, where the log says so, and at the end. The daemon dies there,
+ * too, with a file, and while a device stores: then all stores are there, and
+ * what the device had still to store may come.
  */
 #ifndef PINFS_CRASH_EXPLORE_H
 #define PINFS_CRASH_EXPLORE_H
@@ -21,16 +20,33 @@
 #include "record.h"
 #include "state.h"
 
+#define EXPLORE_DEPTH 2u /* a recovery is cut, and the recovery from that */
+
 struct cell; /* a unit that is not durable as it is */
 
 struct tally {
 	uint64_t cuts; /* points where the power failed */
 	uint64_t whole; /* of which with all combinations tried */
+	uint64_t subsets; /* of the others, with all subsets of the units */
 	uint64_t images; /* built */
 	uint64_t distinct; /* judged */
-	uint64_t recoveries; /* that were recorded and cut themselves */
-	uint64_t recovery_images; /* judged; of distinct */
+	uint64_t recoveries[EXPLORE_DEPTH]; /* recorded and cut themselves */
+	uint64_t recovery_images[EXPLORE_DEPTH]; /* judged; of distinct */
 	uint64_t violations;
+};
+
+/*
+ * struct picks - which images are built at one point
+ *
+ * All combinations of versions, if there are at most @all. Else, of at most
+ * @lines units, all subsets, each unit with its last version; each other version
+ * alone; and @sample combinations by chance. Of more units: none; all; each
+ * alone, in each version; all but each; each two; and @sample by chance. Where
+ * there are more than @ones, or @twos, of a sort, so many by chance. On
+ * persistent memory @torn more by chance are torn inside of lines, at 8 bytes.
+ */
+struct picks {
+	size_t all, lines, ones, twos, sample, torn;
 };
 
 struct explorer {
@@ -41,10 +57,10 @@ struct explorer {
 	bool probe;
 	bool quiet; /* counts violations, says nothing */
 	bool stop; /* at the first violation */
-	size_t limit;
+	struct picks picks;
 	unsigned int recut_in; /* one in so many images has its recovery cut */
-	struct explorer *inner; /* for that */
-	bool is_inner;
+	struct explorer *inner; /* for that; NULL: no deeper */
+	unsigned int depth; /* 0: not of a recovery */
 	const char *name; /* of the workload */
 	uint64_t seed;
 	/* What the pool held at the end of the log; NULL: not known. */
@@ -52,8 +68,11 @@ struct explorer {
 	struct tally tally;
 	char first[1200]; /* violation */
 	/* While at work: */
+	const struct record *log;
 	struct expect ex;
-	bool in_op;
+	unsigned int returned; /* ex.high as it was when an operation returned */
+	bool pinned; /* a device may store */
+	size_t late; /* stores of the device after the death in this image */
 	struct cell *cell;
 	size_t cells, cell_room;
 	uint32_t *cell_of; /* 1 + index; a unit each */
@@ -63,7 +82,9 @@ struct explorer {
 	size_t at; /* index of the event */
 };
 
-void explorer_init(struct explorer *x, struct record *work, bool file);
+/* explorer_init - depth 0; with explorers of recoveries below it */
+void explorer_init(struct explorer *x, struct record *work, bool file,
+		   unsigned int depth);
 void explorer_free(struct explorer *x);
 
 /*

@@ -109,15 +109,18 @@ static bool drops_sync(const struct record *r)
 	}
 }
 
-static void note_store(struct record *r, size_t off, size_t n)
+static void note_store(struct record *r, enum event_kind kind, size_t off,
+		       size_t n)
 {
 	struct event *e;
 
+	if (off >= r->lanes_from && off < r->lanes_to)
+		r->lane_end = (uint32_t)(off + n);
 	if (!r->on || n == 0)
 		return;
 	r->bytes = grow(r->bytes, r->nbytes + n, &r->byte_room, 1);
 	memcpy(r->bytes + r->nbytes, r->pool->base + off, n);
-	e = note(r, EVENT_STORE);
+	e = note(r, kind);
 	e->off = (uint32_t)off;
 	e->len = (uint32_t)n;
 	e->bytes = r->nbytes;
@@ -147,7 +150,7 @@ static void store(struct pool *p, void *dst, const void *src, int c, size_t n,
 		memcpy(dst, src, n);
 	else
 		memset(dst, c, n);
-	note_store(r, off, n);
+	note_store(r, EVENT_STORE, off, n);
 	if (flush)
 		note_flush(r, off, n);
 	pthread_mutex_unlock(&r->lock);
@@ -223,6 +226,7 @@ void record_attach(struct record *r, struct pool *pool)
 
 	memset(r, 0, sizeof(*r));
 	r->pool = pool;
+	r->lane_size = le32_to_cpu(sb->lane_blocks) * PAGE;
 	r->lanes_from = (uint32_t)(from * PAGE);
 	r->lanes_to = (uint32_t)((from + (uint64_t)le32_to_cpu(sb->lanes) *
 						 le32_to_cpu(sb->lane_blocks)) *
@@ -267,6 +271,23 @@ void record_mark(struct record *r, enum event_kind kind)
 	note(r, kind);
 	r->in_op = kind == EVENT_BEGIN;
 	r->fences = 0;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void record_note(struct record *r, enum event_kind kind)
+{
+	pthread_mutex_lock(&r->lock);
+	if (r->on)
+		note(r, kind);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void record_device(struct record *r, size_t off, const void *bytes, size_t n)
+{
+	pthread_mutex_lock(&r->lock);
+	record_touch(r, off, n);
+	memcpy(r->pool->base + off, bytes, n);
+	note_store(r, EVENT_DEVICE, off, n);
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -25,6 +25,10 @@ enum event_kind {
 	EVENT_BEGIN, /* of an operation */
 	EVENT_END, /* it has returned */
 	EVENT_SYNCED, /* it has returned, and it was a sync */
+	EVENT_DEVICE, /* a store by a device: never flushed */
+	EVENT_PINNED, /* from here on a device may store */
+	EVENT_UNPINNED,
+	EVENT_LOOK, /* nothing: the power may fail here, too */
 };
 
 struct event {
@@ -59,6 +63,8 @@ struct record {
 	unsigned int fences; /* of this operation */
 	unsigned int syncs;
 	uint32_t lanes_from, lanes_to; /* bytes of the pool */
+	uint32_t lane_size;
+	uint32_t lane_end; /* where the last store to a lane ended */
 	struct event *event;
 	size_t events, event_room;
 	uint8_t *bytes;
@@ -77,6 +83,12 @@ void record_stop(struct record *r);
 
 /* record_mark - an operation begins, or has ended */
 void record_mark(struct record *r, enum event_kind kind);
+
+/* record_note - what is no operation: EVENT_PINNED, _UNPINNED, _LOOK */
+void record_note(struct record *r, enum event_kind kind);
+
+/* record_device - what a device stores at off */
+void record_device(struct record *r, size_t off, const void *bytes, size_t n);
 
 /* record_touch - [off, off + len) of the mapping is about to change */
 void record_touch(struct record *r, size_t off, size_t len);

@@ -8,6 +8,8 @@
 
 #include "fs/fs.h"
 
+#define STATE_MAX    18u /* states of a workload */
+#define STATE_NODES  64u
 #define STATE_FILES  32u
 #define STATE_BLOCKS 512u /* of a file */
 #define ROOT_NODE    1u
@@ -26,6 +28,8 @@ struct state {
 	size_t ndata, data_room;
 	struct state_file file[STATE_FILES];
 	unsigned int files;
+	uint64_t blocks[STATE_NODES]; /* st_blocks of all names, in order */
+	unsigned int nodes;
 	uint64_t hash;
 };
 
@@ -34,28 +38,40 @@ int state_take(struct state *s, struct fs *fs);
 void state_free(struct state *s);
 
 /*
+ * struct state_dma - a device that stores into a file, bytes 0xf0 to 0xff
+ * @node: of the file; 0: there is none
+ * @from, @to, @end: bytes of the file; what it stores behind end never counts
+ * @first, @last: states in which it may store
+ */
+struct state_dma {
+	uint64_t node;
+	uint64_t from, to, end;
+	unsigned int first, last;
+};
+
+/*
  * struct expect - which states an image may show: from low to high
- * @writes: a bit each state: a write of data has led to it
+ * @wrote: a node each state: a write of this file's data has led to it; 0: none
+ * @slack: so many blocks more a file may have: nodes of its tree of extents,
+ *         which grows in steps, and does not shrink when they are taken back
  *
  * That write alone may show in part in the state before: bytes of blocks that
  * held data before are old or new; all else of the state before is as it was.
  * With a file as the pool other operations may lie between; then a byte is old or
- * one that some write has written (bytes 0x80 to 0xdf are no others').
+ * one that some write has written (bytes 0x80 to 0xdf are no others'). Where a
+ * device stores a byte of a block that holds data is old, or the device's, until
+ * the state in which all has arrived.
  */
 struct expect {
 	struct state *state;
 	unsigned int low, high;
-	unsigned int writes;
+	uint64_t wrote[STATE_MAX];
+	unsigned int slack;
+	struct state_dma dma;
 };
 
-/*
- * state_zeroed - images that were accepted with zeroes in place of old bytes
- *
- * Known of files as pools: before a file grows, the rest of its last block is
- * zeroed in place, even if the truncate that has made it the last is not sealed
- * yet. If the power fails then, the longer file is back, with these zeroes.
- */
-extern uint64_t state_zeroed;
+/* state_changed - the file that has other data in b than in a; 0: none */
+uint64_t state_changed(const struct state *a, const struct state *b);
 
 /* state_matches - is s one of them? Says in why what is nearest, if not. */
 bool state_matches(const struct state *s, const struct expect *ex, char *why,

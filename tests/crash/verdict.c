@@ -87,11 +87,15 @@ int verdict_recover(struct record *r)
 	return fs_close(fs);
 }
 
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	return n == 0 || (p[0] == 0 && !memcmp(p, p + 1, n - 1));
+}
+
 /* grown_is_zero - does a file show nothing behind the end that it had? (S4) */
 static bool grown_is_zero(struct fs *fs, const struct state *was)
 {
 	static struct state now;
-	const struct state_file *f, *g;
 
 	for (unsigned int i = 0; i < was->files; i++)
 		if (change_file(fs, was->file[i].node, PINFS_CHANGE_TRUNCATE,
@@ -100,12 +104,12 @@ static bool grown_is_zero(struct fs *fs, const struct state *was)
 	if (state_take(&now, fs) || now.files != was->files)
 		return false;
 	for (unsigned int i = 0; i < was->files; i++) {
-		f = &was->file[i];
-		g = &now.file[i];
-		for (size_t k = 0; k < g->size; k++)
-			if (now.data[g->at + k] !=
-			    (k < f->size ? was->data[f->at + k] : 0))
-				return false;
+		const struct state_file *f = &was->file[i];
+		const struct state_file *g = &now.file[i];
+
+		if (memcmp(now.data + g->at, was->data + f->at, f->size) ||
+		    !is_zero(now.data + g->at + f->size, g->size - f->size))
+			return false;
 	}
 	return true;
 }
