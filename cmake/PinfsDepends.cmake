@@ -66,6 +66,12 @@ pinfs_fuse_has(HAVE_FUSE_NO_INTERRUPT
 # since 3.17: the kernel drops set-id bits together with a write
 pinfs_fuse_has(HAVE_FUSE_HANDLE_KILLPRIV_V2
 	"return FUSE_CAP_HANDLE_KILLPRIV_V2 != 0 ? 0 : 1;")
+# since 3.17: files without a name
+pinfs_fuse_has(HAVE_FUSE_TMPFILE
+	"struct fuse_lowlevel_ops o = { 0 }; return o.tmpfile != 0;")
+# since 3.18: statx(2), which has the time of birth
+pinfs_fuse_has(HAVE_FUSE_STATX
+	"struct fuse_lowlevel_ops o = { 0 }; return o.statx != 0;")
 # since 3.18: requests through an io_uring
 pinfs_fuse_has(HAVE_FUSE_OVER_IO_URING
 	"return FUSE_CAP_OVER_IO_URING != 0 ? 0 : 1;")

@@ -151,10 +151,13 @@ void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {
 	struct deferred *df;
+	unsigned int set;
 
 	(void)fi;
 	if (!(to_set & FUSE_SET_ATTR_SIZE)) {
-		set_attr(req, node, attr, set_of(to_set));
+		/* Only an owner can be given and be none to change. */
+		set = set_of(to_set);
+		set_attr(req, node, attr, set ? set : FS_SET_NOTHING);
 		return;
 	}
 	df = deferred_new(req, node, PINFS_CHANGE_TRUNCATE,

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Two things are agreed on with the kernel, in the answer to its greeting, that
- * libfuse can say only since 3.17: that a file that it keeps no pages of (C4) may
- * be mapped shared, and that we drop set-id bits and capabilities ourselves. For
- * an older libfuse the bits are set here, in its answer as it passes by; greeting
- * and answer are the kernel's stable interface (fuse(4)), and a bit is set only
- * if the kernel has offered it.
+ * What the kernel offers and an older libfuse does not know: fuse(4), the kernel's
+ * interface, is stable, so we look at requests before libfuse reads them.
+ *
+ * In the answer to the greeting two things are agreed on that libfuse can say only
+ * since 3.17: that a file that the kernel keeps no pages of (C4) may be mapped
+ * shared, and that we drop set-id bits and capabilities ourselves. A bit is set
+ * only if the kernel has offered it.
+ *
+ * Two requests are given the number of one that libfuse knows, and has the same
+ * form: FUSE_TMPFILE that of FUSE_CREATE, with the name "/", which no file can have;
+ * FUSE_STATX that of FUSE_GETATTR, with a handle that no file has. The answer to the
+ * first is the same, the second has one of its own.
  */
 #include "handshake.h"
 
@@ -13,13 +19,97 @@
 #include <linux/fuse.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/util.h"
 
-#if defined(HAVE_FUSE_DIRECT_IO_ALLOW_MMAP) && \
-	defined(HAVE_FUSE_HANDLE_KILLPRIV_V2)
+#define STATX_HANDLE UINT64_MAX
+
+bool handshake_is_tmpfile(const char *name)
+{
+	return strcmp(name, "/") == 0;
+}
+
+bool handshake_is_statx(const struct fuse_file_info *fi)
+{
+	return fi && fi->fh == STATX_HANDLE;
+}
+
+/* --- the answer to statx --------------------------------------------------------- */
+
+/* Newer than some headers: those of Linux 6.6 have them, as fuse_sx_time etc. */
+struct statx_time {
+	int64_t sec;
+	uint32_t ns;
+	int32_t reserved;
+};
+
+struct statx_answer {
+	uint64_t valid_s;
+	uint32_t valid_ns;
+	uint32_t flags;
+	uint64_t spare[2];
+	uint32_t mask;
+	uint32_t blksize;
+	uint64_t attributes;
+	uint32_t nlink;
+	uint32_t uid;
+	uint32_t gid;
+	uint16_t mode;
+	uint16_t spare0;
+	uint64_t ino;
+	uint64_t size;
+	uint64_t blocks;
+	uint64_t attributes_mask;
+	struct statx_time atime;
+	struct statx_time btime;
+	struct statx_time ctime;
+	struct statx_time mtime;
+	uint32_t rdev_major;
+	uint32_t rdev_minor;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint64_t spare2[14];
+};
+
+_Static_assert(sizeof(struct statx_answer) == 288, "fuse_statx_out");
+
+static struct statx_time statx_time(const struct timespec *ts)
+{
+	return (struct statx_time){ .sec = ts->tv_sec,
+				    .ns = (uint32_t)ts->tv_nsec };
+}
+
+void handshake_reply_statx(fuse_req_t req, const struct stat *st,
+			   const struct timespec *birth, double timeout)
+{
+	struct statx_answer a = {
+		.valid_s = (uint64_t)timeout,
+		.mask = STATX_BASIC_STATS | STATX_BTIME,
+		.blksize = (uint32_t)st->st_blksize,
+		.nlink = (uint32_t)st->st_nlink,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.mode = (uint16_t)st->st_mode,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.blocks = (uint64_t)st->st_blocks,
+		.atime = statx_time(&st->st_atim),
+		.btime = statx_time(birth),
+		.ctime = statx_time(&st->st_ctim),
+		.mtime = statx_time(&st->st_mtim),
+		.rdev_major = major(st->st_rdev),
+		.rdev_minor = minor(st->st_rdev),
+	};
+
+	fuse_reply_buf(req, (const char *)&a, sizeof(a));
+}
+
+#if defined(HAVE_FUSE_DIRECT_IO_ALLOW_MMAP) &&                                 \
+	defined(HAVE_FUSE_HANDLE_KILLPRIV_V2) && defined(HAVE_FUSE_TMPFILE) && \
+	defined(HAVE_FUSE_STATX)
 
 int handshake_join(struct fuse_session *se)
 {
@@ -29,8 +119,12 @@ int handshake_join(struct fuse_session *se)
 
 #else
 
+/* --- the greeting ------------------------------------------------------------------ */
+
 /* Newer than some headers; the upper half of the flags is flags2. */
 #define DIRECT_IO_ALLOW_MMAP (1u << (36 - 32))
+#define STATX		     52u
+#define TMPFILE		     51u
 
 #define FIELD_END(type, member) \
 	(offsetof(type, member) + sizeof(((type *)0)->member))
@@ -73,6 +167,28 @@ static void amend_answer(const struct iovec *iov, int count)
 	init->flags2 |= atomic_load(&offered2);
 }
 
+/* --- requests ---------------------------------------------------------------------- */
+
+/*
+ * The kernel names a file without a name "/" itself. A request of statx begins as
+ * one of getattr does.
+ */
+static void translate(void *buf, size_t size)
+{
+	struct fuse_in_header *head = buf;
+	struct fuse_getattr_in *get = (struct fuse_getattr_in *)(head + 1);
+
+	if (size < sizeof(*head))
+		return;
+	if (head->opcode == TMPFILE)
+		head->opcode = FUSE_CREATE;
+	if (head->opcode != STATX || size < sizeof(*head) + sizeof(*get))
+		return;
+	head->opcode = FUSE_GETATTR;
+	get->getattr_flags = FUSE_GETATTR_FH;
+	get->fh = STATX_HANDLE;
+}
+
 static ssize_t read_request(int fd, void *buf, size_t size, void *arg)
 {
 	ssize_t n = read(fd, buf, size);
@@ -80,6 +196,8 @@ static ssize_t read_request(int fd, void *buf, size_t size, void *arg)
 	(void)arg;
 	if (n > 0 && !atomic_load(&greeted) && !atomic_exchange(&greeted, true))
 		hear_greeting(buf, (size_t)n);
+	if (n > 0)
+		translate(buf, (size_t)n);
 	return n;
 }
 

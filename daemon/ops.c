@@ -65,6 +65,9 @@ static const uint64_t wanted[] = {
 	FUSE_CAP_EXPORT_SUPPORT,
 	FUSE_CAP_IOCTL_DIR,
 	FUSE_CAP_CACHE_SYMLINKS,
+	/* Default ACLs take the umask's place, so the kernel must not apply it. */
+	FUSE_CAP_POSIX_ACL,
+	FUSE_CAP_DONT_MASK,
 	/*
 	 * The kernel knows of every change but a DMA's, and is told of that;
 	 * dropping its pages whenever a time has changed would drop them with
@@ -91,7 +94,6 @@ static const uint64_t refused[] = {
 	FUSE_CAP_HANDLE_KILLPRIV,
 	/* What is written is in the pool when write(2) returns (S2). */
 	FUSE_CAP_WRITEBACK_CACHE,
-	FUSE_CAP_POSIX_ACL,
 	/* Bytes go from and to the pool's memory in one copy as it is. */
 	FUSE_CAP_SPLICE_READ,
 	FUSE_CAP_SPLICE_WRITE,
@@ -150,6 +152,12 @@ const struct fuse_lowlevel_ops daemon_ops = {
 	.listxattr = op_listxattr,
 	.removexattr = op_removexattr,
 	.create = op_create,
+#ifdef HAVE_FUSE_TMPFILE
+	.tmpfile = op_tmpfile,
+#endif
+#ifdef HAVE_FUSE_STATX
+	.statx = op_statx,
+#endif
 	.ioctl = op_ioctl,
 	.fallocate = op_fallocate,
 	.copy_file_range = op_copy_range,

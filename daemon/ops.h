@@ -55,6 +55,8 @@ void op_readdirplus(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi);
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
@@ -73,6 +75,8 @@ void op_copy_range(fuse_req_t req, fuse_ino_t in, off_t off_in,
 /* --- attributes: ops_attr.c ----------------------------------------------- */
 
 void op_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void op_statx(fuse_req_t req, fuse_ino_t node, int flags, int mask,
+	      struct fuse_file_info *fi);
 void op_statfs(fuse_req_t req, fuse_ino_t node);
 void op_setxattr(fuse_req_t req, fuse_ino_t node, const char *name,
 		 const char *value, size_t size, int flags);

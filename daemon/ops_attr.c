@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/acl.h"
+#include "handshake.h"
 #include "ops.h"
 
 void op_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -11,12 +13,33 @@ void op_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	struct stat st;
 	int err;
 
-	(void)fi;
+	if (handshake_is_statx(fi)) {
+		op_statx(req, node, 0, 0, NULL);
+		return;
+	}
 	err = fs_getattr(daemon_of(req)->fs, node, &st);
 	if (err)
 		ops_reply(req, err);
 	else
 		fuse_reply_attr(req, &st, ATTR_TIMEOUT_S);
+}
+
+/* What it is asked for is all that there is. */
+void op_statx(fuse_req_t req, fuse_ino_t node, int flags, int mask,
+	      struct fuse_file_info *fi)
+{
+	struct timespec birth;
+	struct stat st;
+	int err;
+
+	(void)flags;
+	(void)mask;
+	(void)fi;
+	err = fs_getattr_birth(daemon_of(req)->fs, node, &st, &birth);
+	if (err)
+		ops_reply(req, err);
+	else
+		handshake_reply_statx(req, &st, &birth, ATTR_TIMEOUT_S);
 }
 
 void op_statfs(fuse_req_t req, fuse_ino_t node)
@@ -34,62 +57,152 @@ void op_statfs(fuse_req_t req, fuse_ino_t node)
 
 /* --- extended attributes -------------------------------------------------- */
 
-/* ACLs and the like, which would have to be enforced. */
-static bool is_system(const char *name)
+static bool has_prefix(const char *name, const char *prefix)
 {
-	return strncmp(name, "system.", 7) == 0;
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_acl(const char *name)
+{
+	return strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
+}
+
+/*
+ * check_name - is it of a kind that there is here?
+ *
+ * Who may have which, the kernel has seen to. -EINVAL: nothing behind the prefix.
+ */
+static int check_name(const char *name)
+{
+	static const char *const prefix[] = { "user.", "trusted.",
+					      "security." };
+	size_t i;
+
+	for (i = 0; i < sizeof(prefix) / sizeof(prefix[0]); i++)
+		if (has_prefix(name, prefix[i]))
+			return name[strlen(prefix[i])] ? 0 : -EINVAL;
+	return is_acl(name) ? 0 : -EOPNOTSUPP;
+}
+
+/* in_group - is the caller in the group? What cannot be found out, he is not. */
+static bool in_group(fuse_req_t req, gid_t gid)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	gid_t *list;
+	int n, i;
+
+	if (ctx->uid == 0 || ctx->gid == gid)
+		return true;
+	n = fuse_req_getgroups(req, 0, NULL);
+	list = n > 0 ? calloc((size_t)n, sizeof(*list)) : NULL;
+	if (!list)
+		return false;
+	n = fuse_req_getgroups(req, n, list);
+	for (i = 0; i < n && list[i] != gid; i++)
+		;
+	free(list);
+	return i < n;
+}
+
+static int set_acl(fuse_req_t req, fuse_ino_t node, const char *name,
+		   const char *value, size_t size)
+{
+	struct fs *fs = daemon_of(req)->fs;
+	struct stat st;
+	int err = fs_getattr(fs, node, &st);
+
+	if (err)
+		return err;
+	return fs_set_acl(fs, node, name, value, size,
+			  st.st_mode & S_ISGID && !in_group(req, st.st_gid));
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t node, const char *name,
 		 const char *value, size_t size, int flags)
 {
-	ops_reply(req, is_system(name) ? -EOPNOTSUPP :
-					 fs_setxattr(daemon_of(req)->fs, node,
-						     name, value, size, flags));
+	int err = check_name(name);
+
+	if (!err && is_acl(name))
+		err = set_acl(req, node, name, value, size);
+	else if (!err)
+		err = fs_setxattr(daemon_of(req)->fs, node, name, value, size,
+				  flags);
+	ops_reply(req, err);
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t node, const char *name)
 {
-	ops_reply(req, is_system(name) ?
-			       -EOPNOTSUPP :
-			       fs_removexattr(daemon_of(req)->fs, node, name));
+	int err = check_name(name);
+
+	if (!err)
+		err = fs_removexattr(daemon_of(req)->fs, node, name);
+	ops_reply(req, err);
 }
 
-/* A value, or without a name the list of names; size 0 asks how long it is. */
-static void reply_xattr(fuse_req_t req, fuse_ino_t node, const char *name,
-			size_t size)
+/* reply_bytes - n of them, to one who has room for size, or asks how many for 0 */
+static void reply_bytes(fuse_req_t req, size_t size, const char *buf, ssize_t n)
 {
-	struct fs *fs = daemon_of(req)->fs;
-	char *buf = NULL;
-	ssize_t n;
-
-	if (size > 0) {
-		buf = malloc(size);
-		if (!buf) {
-			ops_reply(req, -ENOMEM);
-			return;
-		}
-	}
-	n = name ? fs_getxattr(fs, node, name, buf, size) :
-		   fs_listxattr(fs, node, buf, size);
 	if (n < 0)
 		ops_reply(req, (int)n);
 	else if (size == 0)
 		fuse_reply_xattr(req, (size_t)n);
+	else if ((size_t)n > size)
+		ops_reply(req, -ERANGE);
 	else
 		fuse_reply_buf(req, buf, (size_t)n);
-	free(buf);
 }
 
 void op_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
 {
-	if (is_system(name))
-		ops_reply(req, -EOPNOTSUPP);
+	int err = check_name(name);
+	char *buf = malloc(size + 1);
+
+	if (!err && !buf)
+		err = -ENOMEM;
+	if (err)
+		ops_reply(req, err);
 	else
-		reply_xattr(req, node, name, size);
+		reply_bytes(req, size, buf,
+			    fs_getxattr(daemon_of(req)->fs, node, name, buf,
+					size));
+	free(buf);
+}
+
+/* drop_trusted - from a list of names; returns how long it is then */
+static ssize_t drop_trusted(char *list, ssize_t n)
+{
+	char *from = list, *to = list;
+
+	while (from < list + n) {
+		size_t len = strlen(from) + 1;
+
+		if (!has_prefix(from, "trusted.")) {
+			memmove(to, from, len);
+			to += len;
+		}
+		from += len;
+	}
+	return to - list;
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
 {
-	reply_xattr(req, node, NULL, size);
+	struct fs *fs = daemon_of(req)->fs;
+	char *list = NULL;
+	ssize_t n;
+
+	/* It may have grown since it was asked for its length. */
+	do {
+		free(list);
+		list = NULL;
+		n = fs_listxattr(fs, node, NULL, 0);
+		if (n <= 0)
+			break;
+		list = malloc((size_t)n);
+		n = list ? fs_listxattr(fs, node, list, (size_t)n) : -ENOMEM;
+	} while (n == -ERANGE);
+	if (n > 0 && fuse_req_ctx(req)->uid != 0)
+		n = drop_trusted(list, n);
+	reply_bytes(req, size, list, n);
+	free(list);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "crew.h"
+#include "handshake.h"
 #include "notify.h"
 #include "ops.h"
 #include "pinsets.h"
@@ -52,8 +53,9 @@ void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		handle_free(d->handles, d->fs, h);
 }
 
-void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-	       struct fuse_file_info *fi)
+/* create - name NULL: a file that has none */
+static void create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		   mode_t mode, struct fuse_file_info *fi)
 {
 	const struct fs_caller who = ops_caller(req);
 	struct daemon *d = daemon_of(req);
@@ -62,9 +64,12 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct fs_entry e;
 	int err = -ENOMEM;
 
-	if (h)
+	if (h && name)
 		err = fs_mknod(d->fs, parent, name, S_IFREG | (mode & 07777), 0,
 			       &who, &e, &h->file, fi->flags);
+	else if (h)
+		err = fs_tmpfile(d->fs, parent, mode, &who, &e, &h->file,
+				 fi->flags);
 	if (err) {
 		if (h)
 			handle_free(d->handles, d->fs, h);
@@ -75,6 +80,18 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	set_caching(d, h, fi);
 	if (fuse_reply_create(req, &p, fi) == -ENOENT)
 		handle_free(d->handles, d->fs, h);
+}
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	create(req, parent, handshake_is_tmpfile(name) ? NULL : name, mode, fi);
+}
+
+void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		struct fuse_file_info *fi)
+{
+	create(req, parent, NULL, mode, fi);
 }
 
 void op_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "fs/acl.h"
 #include "fs/fs_i.h"
 #include "inode/xattr.h"
 
@@ -44,8 +45,10 @@ void fs_fill_entry(struct inode *ip, struct tx *tx, struct fs_entry *out)
 	fs_fill_stat(ip, tx, &out->st);
 }
 
-int fs_getattr(struct fs *fs, uint64_t node, struct stat *st)
+int fs_getattr_birth(struct fs *fs, uint64_t node, struct stat *st,
+		     struct timespec *birth)
 {
+	const struct pinfs_inode *di;
 	unsigned int guard;
 	struct inode *ip;
 	int err = fs_inode(fs, node, &ip);
@@ -53,13 +56,23 @@ int fs_getattr(struct fs *fs, uint64_t node, struct stat *st)
 	if (err)
 		return err;
 	guard = inode_look(ip);
-	if (ip->dead)
+	if (ip->dead) {
 		err = -ESTALE;
-	else
+	} else {
 		fs_fill_stat(ip, NULL, st);
+		di = inode_read(ip, NULL);
+		*birth = time_of(di->btime, di->btime_ns);
+	}
 	inode_look_end(ip, guard);
 	inode_put(ip);
 	return err;
+}
+
+int fs_getattr(struct fs *fs, uint64_t node, struct stat *st)
+{
+	struct timespec birth;
+
+	return fs_getattr_birth(fs, node, st, &birth);
 }
 
 /* --- privileges -------------------------------------------------------------- */
@@ -116,7 +129,7 @@ static int apply_attr(struct inode *ip, struct tx *tx, const struct stat *attr,
 	struct pinfs_inode *di;
 	int err = 0;
 
-	if (set & (FS_SET_UID | FS_SET_GID))
+	if (set & (FS_SET_UID | FS_SET_GID | FS_SET_NOTHING))
 		err = fs_drop_privs(ip, tx);
 	di = err ? NULL : inode_edit(ip, tx);
 	if (!di)
@@ -136,7 +149,7 @@ static int apply_attr(struct inode *ip, struct tx *tx, const struct stat *attr,
 			 set & FS_SET_MTIME_NOW ? &now : &attr->st_mtim);
 	set_time(&di->ctime, &di->ctime_ns,
 		 set & FS_SET_CTIME ? &attr->st_ctim : &now);
-	return 0;
+	return set & FS_SET_MODE ? acl_chmod(ip, tx) : 0;
 }
 
 /* change_inode - run fn on a locked inode in a transaction */
@@ -272,6 +285,31 @@ int fs_removexattr(struct fs *fs, uint64_t node, const char *name)
 	struct xattr_arg arg = { .name = name };
 
 	return change_inode(fs, node, xattr_change, &arg, NULL);
+}
+
+struct acl_arg {
+	const char *name;
+	const void *value;
+	size_t size;
+	bool drop_sgid;
+};
+
+static int acl_change(struct inode *ip, struct tx *tx, void *arg)
+{
+	const struct acl_arg *a = arg;
+	int err = fs_refuse(ip, FS_FIXED);
+
+	if (!err)
+		err = acl_set(ip, tx, a->name, a->value, a->size, a->drop_sgid);
+	return err ? err : inode_touch(ip, tx, INODE_CTIME);
+}
+
+int fs_set_acl(struct fs *fs, uint64_t node, const char *name,
+	       const void *value, size_t size, bool drop_sgid)
+{
+	struct acl_arg arg = { name, value, size, drop_sgid };
+
+	return change_inode(fs, node, acl_change, &arg, NULL);
 }
 
 /* --- flags --------------------------------------------------------------------------- */

@@ -109,24 +109,32 @@ bool fs_file_is_dax(struct fs *fs, struct fs_file *file)
 
 /* --- reading ----------------------------------------------------------------------- */
 
+/* is_after - is the inode's access time later than another of its times? */
+static bool is_after(const struct pinfs_inode *di, le64 sec, le32 ns)
+{
+	int64_t at = (int64_t)le64_to_cpu(di->atime);
+	int64_t then = (int64_t)le64_to_cpu(sec);
+
+	if (at != then)
+		return at > then;
+	return le32_to_cpu(di->atime_ns) > le32_to_cpu(ns);
+}
+
 /*
- * noatime_needed - relatime: the access time follows if it is older than the
- * last change, or than a day
+ * atime_is_old - relatime: the access time follows if it is no later than the
+ * last change, or older than a day
  */
 static bool atime_is_old(struct inode *ip)
 {
 	const struct pinfs_inode *di = inode_read(ip, NULL);
-	int64_t at = (int64_t)le64_to_cpu(di->atime);
-	int64_t mt = (int64_t)le64_to_cpu(di->mtime);
-	int64_t ct = (int64_t)le64_to_cpu(di->ctime);
 
 	if (le64_to_cpu(di->flags) & PINFS_IFLAG_NOATIME)
 		return false;
-	if (at < mt || at < ct)
+	if (!is_after(di, di->mtime, di->mtime_ns) ||
+	    !is_after(di, di->ctime, di->ctime_ns))
 		return true;
-	if (at == mt && le32_to_cpu(di->atime_ns) <= le32_to_cpu(di->mtime_ns))
-		return true;
-	return inode_now().tv_sec - at >= 24 * 60 * 60;
+	return inode_now().tv_sec - (int64_t)le64_to_cpu(di->atime) >=
+	       24 * 60 * 60;
 }
 
 static void touch_atime(struct fs *fs, struct inode *ip)
@@ -142,6 +150,20 @@ static void touch_atime(struct fs *fs, struct inode *ip)
 		err = inode_touch(ip, op.tx, INODE_ATIME);
 	op_end(&op, err); /* a read does not fail for its access time */
 	pthread_rwlock_unlock(&ip->lock);
+}
+
+void fs_accessed(struct fs *fs, struct inode *ip)
+{
+	unsigned int guard;
+	bool old;
+
+	if (fs->opt.read_only)
+		return;
+	guard = inode_look(ip);
+	old = !ip->dead && atime_is_old(ip);
+	inode_look_end(ip, guard);
+	if (old)
+		touch_atime(fs, ip);
 }
 
 /* add_bytes - n bytes of an extent, or zeroes for NULL */

@@ -101,7 +101,7 @@ int fs_sync(struct fs *fs);
 
 int fs_statfs(struct fs *fs, struct statvfs *st);
 
-/* --- names (namei.c, rename.c) ------------------------------------------------------- */
+/* --- names (namei.c, create.c, rename.c) ------------------------------------------------------- */
 
 int fs_lookup(struct fs *fs, uint64_t parent, const char *name,
 	      struct fs_entry *out);
@@ -110,6 +110,14 @@ int fs_lookup(struct fs *fs, uint64_t parent, const char *name,
 int fs_mknod(struct fs *fs, uint64_t parent, const char *name, uint32_t mode,
 	     uint64_t rdev, const struct fs_caller *who, struct fs_entry *out,
 	     struct fs_file **file, int open_flags);
+
+/*
+ * fs_tmpfile - a file without a name, open; it goes when it is closed, unless
+ * fs_link() gives it a name, which O_EXCL in open_flags forbids
+ */
+int fs_tmpfile(struct fs *fs, uint64_t parent, uint32_t mode,
+	       const struct fs_caller *who, struct fs_entry *out,
+	       struct fs_file **file, int open_flags);
 int fs_mkdir(struct fs *fs, uint64_t parent, const char *name, uint32_t mode,
 	     const struct fs_caller *who, struct fs_entry *out);
 int fs_symlink(struct fs *fs, uint64_t parent, const char *name,
@@ -153,14 +161,20 @@ void fs_path(struct volume *vol, uint64_t ino, char *buf, size_t size);
 
 int fs_getattr(struct fs *fs, uint64_t node, struct stat *st);
 
-#define FS_SET_MODE 1u
-#define FS_SET_UID 2u
-#define FS_SET_GID 4u
-#define FS_SET_ATIME 8u
-#define FS_SET_MTIME 16u
+/* fs_getattr_birth - the same, and when it was made */
+int fs_getattr_birth(struct fs *fs, uint64_t node, struct stat *st,
+		     struct timespec *birth);
+
+#define FS_SET_MODE	 1u
+#define FS_SET_UID	 2u
+#define FS_SET_GID	 4u
+#define FS_SET_ATIME	 8u
+#define FS_SET_MTIME	 16u
 #define FS_SET_ATIME_NOW 32u
 #define FS_SET_MTIME_NOW 64u
-#define FS_SET_CTIME 128u
+#define FS_SET_CTIME	 128u
+#define FS_SET_NOTHING \
+	256u /* an owner was given, but none to change: chown(2) */
 
 /* fs_setattr - all but the size, which is a layout change */
 int fs_setattr(struct fs *fs, uint64_t node, const struct stat *attr,
@@ -172,6 +186,13 @@ ssize_t fs_listxattr(struct fs *fs, uint64_t node, char *list, size_t size);
 int fs_setxattr(struct fs *fs, uint64_t node, const char *name,
 		const void *value, size_t size, int flags);
 int fs_removexattr(struct fs *fs, uint64_t node, const char *name);
+
+/*
+ * fs_set_acl - a POSIX ACL, by its attribute's name, and the mode with it
+ * @drop_sgid: the caller may not keep the set-group-id bit
+ */
+int fs_set_acl(struct fs *fs, uint64_t node, const char *name,
+	       const void *value, size_t size, bool drop_sgid);
 
 /* fs_get_flags, fs_set_flags - PINFS_IFLAG_*; -EOPNOTSUPP for unknown ones */
 int fs_get_flags(struct fs *fs, uint64_t node, uint64_t *flags);

@@ -75,6 +75,9 @@ void fs_fill_entry(struct inode *ip, struct tx *tx, struct fs_entry *out);
 bool fs_has_privs(struct inode *ip);
 int fs_drop_privs(struct inode *ip, struct tx *tx);
 
+/* fs_accessed - its contents are read: the access time follows; no lock held */
+void fs_accessed(struct fs *fs, struct inode *ip);
+
 #define FS_FIXED (PINFS_IFLAG_IMMUTABLE | PINFS_IFLAG_APPEND)
 
 /*

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Names: lookup, create, link, unlink. */
+/* Names: lookup, link, unlink. */
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "fs/fs_i.h"
 #include "fs/names.h"
@@ -109,53 +107,6 @@ int fs_lookup(struct fs *fs, uint64_t parent, const char *name,
 	return err;
 }
 
-/* --- creating ----------------------------------------------------------------------- */
-
-/* struct making - a new inode on its way */
-struct making {
-	const char *name;
-	size_t len;
-	const char *target; /* of a symbolic link, or NULL */
-	struct inode_init init;
-	struct fs_entry *out;
-	struct fs_file **file; /* to be opened too, or NULL */
-	int open_flags;
-};
-
-static int set_target(struct inode *ip, struct tx *tx, const char *target)
-{
-	struct pinfs_inode *di = inode_edit(ip, tx);
-	size_t len = strlen(target);
-	uint64_t first;
-	int err;
-
-	if (!di)
-		return -ENOMEM;
-	di->size = cpu_to_le64(len);
-	if (len <= PINFS_SYMLINK_INLINE) {
-		memcpy(di->u.target, target, len);
-		return 0;
-	}
-	err = blob_write(ip, tx, target, len, &first);
-	if (!err)
-		di->target = cpu_to_le64(first);
-	return err;
-}
-
-/* inherit - what a new inode takes from its directory */
-static void inherit(struct inode *dir, struct inode_init *init)
-{
-	const struct pinfs_inode *di = inode_read(dir, NULL);
-
-	init->parent = dir->ino;
-	init->flags = le64_to_cpu(di->flags) & PINFS_IFLAG_DAX;
-	if (!(le32_to_cpu(di->mode) & S_ISGID))
-		return;
-	init->gid = le32_to_cpu(di->gid);
-	if (S_ISDIR(init->mode))
-		init->mode |= S_ISGID;
-}
-
 /* dir_link_count - a directory gains or loses a subdirectory */
 int dir_link_count(struct inode *dir, struct tx *tx, int by)
 {
@@ -169,165 +120,7 @@ int dir_link_count(struct inode *dir, struct tx *tx, int by)
 	return 0;
 }
 
-/* fill_new - all but the inode itself; dir and ip are locked */
-static int fill_new(struct inode *dir, struct inode *ip, struct tx *tx,
-		    const struct making *m)
-{
-	int err = m->target ? set_target(ip, tx, m->target) : 0;
-
-	if (!err)
-		err = dir_add(dir, tx, m->name, m->len, ip->ino,
-			      fs_dtype(m->init.mode));
-	if (!err && S_ISDIR(m->init.mode))
-		err = dir_link_count(dir, tx, 1);
-	if (!err)
-		err = inode_touch(dir, tx, INODE_MTIME | INODE_CTIME);
-	return err;
-}
-
-/* name_first - fill_new() in a transaction of its own: a defect on purpose */
-static int name_first(struct fs *fs, struct inode *dir, struct inode *ip,
-		      const struct making *m)
-{
-	struct op op;
-	int err = op_begin(&op, fs);
-
-	if (!err)
-		err = fill_new(dir, ip, op.tx, m);
-	return op_end(&op, err);
-}
-
-static int make_in(struct fs *fs, struct inode *dir, struct making *m)
-{
-	struct fs_file *file = NULL;
-	struct inode *ip = NULL;
-	struct dir_entry e;
-	struct op op;
-	int err = op_begin(&op, fs);
-
-	if (!err)
-		err = dir_check(dir);
-	if (!err)
-		err = dir_lookup(dir, op.tx, m->name, m->len, &e);
-	if (!err)
-		err = -EEXIST;
-	if (err == -ENOENT && !dir->dead && !dir->unlinked)
-		err = fs_refuse(dir, PINFS_IFLAG_IMMUTABLE);
-	if (!err) {
-		inherit(dir, &m->init);
-		err = inode_new(fs->vol, op.tx, &m->init, &ip);
-	}
-	if (!err)
-		err = OMITTED("S-dirent") ? name_first(fs, dir, ip, m) :
-					    fill_new(dir, ip, op.tx, m);
-	if (!err)
-		fs_fill_entry(ip, op.tx, m->out);
-	if (!err && m->file)
-		err = fs_file_new(ip, m->open_flags, &file);
-	err = op_end(&op, err);
-	if (err && ip) {
-		fs_file_release(fs, file);
-		inode_new_undo(ip);
-	}
-	if (err)
-		return err;
-	if (m->file)
-		*m->file = file;
-	pthread_rwlock_unlock(&ip->lock);
-	inode_put(ip);
-	return 0;
-}
-
-static int make(struct fs *fs, uint64_t parent, struct making *m)
-{
-	struct inode *dir;
-	int tries = 0, err = fs_check_name(m->name, &m->len);
-
-	if (!err)
-		err = fs_inode(fs, parent, &dir);
-	if (err)
-		return err;
-	do {
-		pthread_rwlock_wrlock(&dir->lock);
-		err = make_in(fs, dir, m);
-		pthread_rwlock_unlock(&dir->lock);
-	} while (fs_try_again(fs, err, &tries));
-	inode_put(dir);
-	return err;
-}
-
-/* is_mknod_mode - directories and links have calls of their own */
-static bool is_mknod_mode(uint32_t mode)
-{
-	if (mode & ~(uint32_t)(S_IFMT | 07777))
-		return false;
-	return S_ISREG(mode) || S_ISFIFO(mode) || S_ISSOCK(mode) ||
-	       S_ISCHR(mode) || S_ISBLK(mode);
-}
-
-int fs_mknod(struct fs *fs, uint64_t parent, const char *name, uint32_t mode,
-	     uint64_t rdev, const struct fs_caller *who, struct fs_entry *out,
-	     struct fs_file **file, int open_flags)
-{
-	struct making m = {
-		.name = name,
-		.init = {
-			.mode = mode & ~(who->umask & 0777),
-			.uid = who->uid,
-			.gid = who->gid,
-			.nlink = 1,
-			.rdev = (uint64_t)major(rdev) << 32 | minor(rdev),
-		},
-		.out = out,
-		.file = file,
-		.open_flags = open_flags,
-	};
-
-	if (!is_mknod_mode(mode))
-		return -EINVAL;
-	return make(fs, parent, &m);
-}
-
-int fs_mkdir(struct fs *fs, uint64_t parent, const char *name, uint32_t mode,
-	     const struct fs_caller *who, struct fs_entry *out)
-{
-	struct making m = {
-		.name = name,
-		.init = {
-			.mode = S_IFDIR | (mode & ~(who->umask & 0777) & 07777),
-			.uid = who->uid,
-			.gid = who->gid,
-			.nlink = 2,
-		},
-		.out = out,
-	};
-
-	return make(fs, parent, &m);
-}
-
-int fs_symlink(struct fs *fs, uint64_t parent, const char *name,
-	       const char *target, const struct fs_caller *who,
-	       struct fs_entry *out)
-{
-	size_t len = strlen(target);
-	struct making m = {
-		.name = name,
-		.target = target,
-		.init = {
-			.mode = S_IFLNK | 0777,
-			.uid = who->uid,
-			.gid = who->gid,
-			.nlink = 1,
-		},
-		.out = out,
-	};
-
-	if (len == 0)
-		return -ENOENT;
-	if (len > PINFS_SYMLINK_MAX)
-		return -ENAMETOOLONG;
-	return make(fs, parent, &m);
-}
+/* --- symbolic links ----------------------------------------------------------------- */
 
 static int read_target(struct inode *ip, char *buf)
 {
@@ -369,6 +162,7 @@ int fs_readlink(struct fs *fs, uint64_t node, char *buf)
 
 	if (err)
 		return err;
+	fs_accessed(fs, ip);
 	guard = inode_look(ip);
 	err = read_target(ip, buf);
 	inode_look_end(ip, guard);
@@ -378,37 +172,86 @@ int fs_readlink(struct fs *fs, uint64_t node, char *buf)
 
 /* --- links --------------------------------------------------------------------------- */
 
+/* struct naming - a nameless inode has its first name when the transaction commits */
+struct naming {
+	struct tx_hook hook;
+	struct inode *ip;
+};
+
+static void mark_named(struct tx_hook *hook, bool committed)
+{
+	struct naming *n = container_of(hook, struct naming, hook);
+
+	if (committed) {
+		n->ip->unlinked = false;
+		n->ip->linkable = false;
+	}
+	free(n);
+}
+
+/*
+ * name_orphan - it is not to be freed any more (L10), unless it is on its list for
+ *               a change of its layout that is to be finished
+ */
+static int name_orphan(struct inode *ip, struct tx *tx)
+{
+	struct naming *n = malloc(sizeof(*n));
+
+	if (!n)
+		return -ENOMEM;
+	n->ip = ip;
+	n->hook.fn = mark_named;
+	tx_on_end(tx, &n->hook);
+	if (le32_to_cpu(inode_read(ip, NULL)->intent.op) != PINFS_INTENT_NONE)
+		return 0;
+	return orphan_remove(ip, tx);
+}
+
+/* check_link - may ip get one more name? */
+static int check_link(struct inode *ip, struct inode *dir)
+{
+	int err = dir_check(dir);
+
+	if (err)
+		return err;
+	if (ip->dead || (ip->unlinked && !ip->linkable))
+		return -ENOENT;
+	if (S_ISDIR(inode_mode(ip, NULL)))
+		return -EPERM;
+	if (le32_to_cpu(inode_read(ip, NULL)->nlink) >= LINK_MAX_PINFS)
+		return -EMLINK;
+	err = fs_refuse(ip, FS_FIXED);
+	return err ? err : fs_refuse(dir, PINFS_IFLAG_IMMUTABLE);
+}
+
+static int count_link(struct inode *ip, struct tx *tx, struct inode *dir)
+{
+	struct pinfs_inode *di = inode_edit(ip, tx);
+
+	if (!di)
+		return -ENOMEM;
+	di->nlink = cpu_to_le32(le32_to_cpu(di->nlink) + 1);
+	di->parent = cpu_to_le64(dir->ino);
+	return inode_touch(ip, tx, INODE_CTIME);
+}
+
 static int link_locked(struct fs *fs, struct inode *ip, struct inode *dir,
 		       const char *name, size_t len, struct fs_entry *out)
 {
-	struct pinfs_inode *di;
 	struct op op;
 	int err = op_begin(&op, fs);
 
 	if (!err)
-		err = dir_check(dir);
-	if (!err && (ip->dead || ip->unlinked))
-		err = -ENOENT;
-	if (!err && S_ISDIR(inode_mode(ip, NULL)))
-		err = -EPERM;
-	if (!err && le32_to_cpu(inode_read(ip, NULL)->nlink) >= LINK_MAX_PINFS)
-		err = -EMLINK;
-	if (!err)
-		err = fs_refuse(ip, FS_FIXED);
-	if (!err)
-		err = fs_refuse(dir, PINFS_IFLAG_IMMUTABLE);
+		err = check_link(ip, dir);
 	if (!err)
 		err = dir_add(dir, op.tx, name, len, ip->ino,
 			      fs_dtype(inode_mode(ip, NULL)));
-	if (!err) {
-		di = inode_edit(ip, op.tx);
-		err = di ? inode_touch(ip, op.tx, INODE_CTIME) : -ENOMEM;
-	}
-	if (!err) {
-		di->nlink = cpu_to_le32(le32_to_cpu(di->nlink) + 1);
-		di->parent = cpu_to_le64(dir->ino);
+	if (!err && ip->unlinked)
+		err = name_orphan(ip, op.tx);
+	if (!err)
+		err = count_link(ip, op.tx, dir);
+	if (!err)
 		err = inode_touch(dir, op.tx, INODE_MTIME | INODE_CTIME);
-	}
 	if (!err)
 		fs_fill_entry(ip, op.tx, out);
 	return op_end(&op, err);
@@ -507,11 +350,11 @@ static int remove_locked(struct fs *fs, struct inode *dir, struct inode *ip,
 	if (!err)
 		err = entry_is(dir, name, len, ip) ? 0 : -EAGAIN;
 	if (!err)
-		err = check_removable(ip, rmdir);
-	if (!err)
 		err = fs_refuse(dir, FS_FIXED);
 	if (!err)
 		err = fs_refuse(ip, FS_FIXED);
+	if (!err)
+		err = check_removable(ip, rmdir);
 	if (!err)
 		err = dir_remove(dir, op.tx, name, len);
 	if (!err && rmdir)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What namei.c, rename.c and readdir.c share. */
+/* What namei.c, create.c, rename.c and readdir.c share. */
 #ifndef PINFS_FS_NAMES_H
 #define PINFS_FS_NAMES_H
 

@@ -155,6 +155,8 @@ int fs_readdir(struct fs *fs, uint64_t node, uint64_t cookie, bool attr,
 	int err = b ? fs_inode(fs, node, &dir) : -ENOMEM;
 
 	if (!err) {
+		if (cookie == 0)
+			fs_accessed(fs, dir);
 		err = read_all(&r, dir, cookie, b);
 		inode_put(dir);
 	}

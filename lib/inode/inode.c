@@ -558,7 +558,10 @@ int inode_reclaim(struct inode *ip)
 
 	pthread_rwlock_wrlock(&ip->lock);
 	do {
-		err = ip->dead || !is_unused(ip) ? 0 : reclaim_step(ip);
+		/* It may have got a name before we had the lock (O_TMPFILE). */
+		err = ip->dead || !ip->unlinked || !is_unused(ip) ?
+			      0 :
+			      reclaim_step(ip);
 	} while (err == -EAGAIN);
 	if (err) {
 		log_error("%s: inode %llu: freeing it: %s; the next mount "

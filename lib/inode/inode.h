@@ -30,6 +30,7 @@ struct inode {
 	/* lock and, for writing, icache's: freed, and found by nobody any more */
 	bool dead;
 	bool unlinked; /* lock: nlink is 0; freed when the last handle goes */
+	bool linkable; /* lock: it never had a name, and may be given one */
 	/*
 	 * Grows with each change that moves or frees a mapped block (L2);
 	 * written with lock held exclusively.

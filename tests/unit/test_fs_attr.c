@@ -152,7 +152,10 @@ START_TEST(what_touches_times)
 	was = backdate(node);
 	ck_assert_int_eq(rig_read(&r, file, &c, 1, 0), 1);
 	ck_assert_uint_eq(changed(node, &was), INODE_ATIME);
-	was = rig_stat(&r, node);
+	do { /* in the moment of the change it may follow once more */
+		ck_assert_int_eq(rig_read(&r, file, &c, 1, 0), 1);
+		was = rig_stat(&r, node);
+	} while (!is_later(&was.st_atim, &was.st_ctim));
 	ck_assert_int_eq(rig_read(&r, file, &c, 1, 0), 1);
 	ck_assert_uint_eq(changed(node, &was), 0);
 	ck_assert_int_eq(fs_set_flags(r.fs, node, PINFS_IFLAG_NOATIME), 0);
@@ -311,7 +314,7 @@ START_TEST(immutable_directory)
 		ck_assert_int_eq(fs_unlink(r.fs, dir, "f"), -EPERM);
 		ck_assert_int_eq(fs_rename(r.fs, dir, "f", ROOT, "f", 0),
 				 -EPERM);
-		ck_assert_int_eq(fs_rmdir(r.fs, ROOT, "d"), -ENOTEMPTY);
+		ck_assert_int_eq(fs_rmdir(r.fs, ROOT, "d"), -EPERM);
 		ck_assert_int_eq(fs_rename(r.fs, ROOT, "d", ROOT, "e", 0),
 				 -EPERM);
 	}

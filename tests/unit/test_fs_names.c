@@ -258,6 +258,113 @@ START_TEST(links)
 }
 END_TEST
 
+/* set_nlink - pretend that it has so many names */
+static void set_nlink(uint64_t node, uint32_t n)
+{
+	struct pinfs_inode *di;
+	unsigned int guard;
+	struct inode *ip;
+	struct tx *tx;
+
+	ck_assert_int_eq(fs_inode(r.fs, node, &ip), 0);
+	guard = journal_enter(ip->vol->journal);
+	pthread_rwlock_wrlock(&ip->lock);
+	tx = tx_begin(ip->vol->journal);
+	di = inode_edit(ip, tx);
+	di->nlink = cpu_to_le32(n);
+	ck_assert_int_eq(tx_commit(tx), 0);
+	pthread_rwlock_unlock(&ip->lock);
+	journal_leave(ip->vol->journal, guard);
+	inode_put(ip);
+}
+
+START_TEST(most_links)
+{
+	const uint32_t most = INT32_MAX;
+	uint64_t file = rig_file(&r, "f"), dir = rig_dir(&r, "d");
+	uint64_t other = rig_dir(&r, "o");
+	struct fs_entry e;
+
+	set_nlink(file, most - 1);
+	ck_assert_int_eq(fs_link(r.fs, file, ROOT, "g", &e), 0);
+	ck_assert_uint_eq(e.st.st_nlink, most);
+	ck_assert_int_eq(fs_link(r.fs, file, ROOT, "h", &e), -EMLINK);
+	ck_assert_uint_eq(rig_look(&r, ROOT, "h"), 0);
+	set_nlink(file, 2);
+
+	ck_assert_int_eq(rig_mkdir(&r, other, "sub", NULL), 0);
+	set_nlink(dir, most);
+	ck_assert_int_eq(rig_mkdir(&r, dir, "x", NULL), -EMLINK);
+	ck_assert_int_eq(fs_rename(r.fs, other, "sub", dir, "x", 0), -EMLINK);
+	ck_assert_int_eq(rig_create(&r, dir, "x", NULL), 0);
+	ck_assert_uint_eq(nlink_of(other), 3);
+	set_nlink(dir, 2);
+}
+END_TEST
+
+/* nameless - a file without a name, open */
+static struct fs_file *nameless(uint64_t *node, int flags)
+{
+	const struct fs_caller who = { .umask = 027 };
+	struct fs_file *file;
+	struct fs_entry e;
+
+	ck_assert_int_eq(fs_tmpfile(r.fs, ROOT, 0666, &who, &e, &file, flags),
+			 0);
+	ck_assert_uint_eq(e.st.st_nlink, 0);
+	ck_assert_uint_eq(e.st.st_mode, S_IFREG | 0640);
+	*node = e.node;
+	return file;
+}
+
+START_TEST(without_a_name)
+{
+	uint64_t free, inodes, node;
+	struct fs_file *file;
+	struct fs_entry e;
+
+	rig_file(&r, "warm");
+	free = rig_free(&r);
+	inodes = rig_inodes(&r);
+	file = nameless(&node, O_RDWR);
+	ck_assert_int_eq(rig_count(&r, ROOT), 3);
+	ck_assert_int_eq(fs_write(r.fs, file, "abc", 3, 0), 3);
+	fs_file_release(r.fs, file);
+	ck_assert_uint_eq(rig_free(&r), free);
+	ck_assert_uint_eq(rig_inodes(&r), inodes);
+	ck_assert_int_eq(fs_link(r.fs, node, ROOT, "late", &e), -ESTALE);
+
+	file = nameless(&node, O_RDWR | O_EXCL);
+	ck_assert_int_eq(fs_link(r.fs, node, ROOT, "never", &e), -ENOENT);
+	fs_file_release(r.fs, file);
+	ck_assert_uint_eq(rig_inodes(&r), inodes);
+}
+END_TEST
+
+START_TEST(named_later)
+{
+	struct fs_file *file;
+	struct fs_entry e;
+	uint64_t node;
+	char c;
+
+	file = nameless(&node, O_RDWR);
+	ck_assert_int_eq(fs_write(r.fs, file, "abc", 3, 0), 3);
+	ck_assert_int_eq(fs_link(r.fs, node, ROOT, "named", &e), 0);
+	ck_assert_uint_eq(e.st.st_nlink, 1);
+	fs_file_release(r.fs, file);
+	fs_rig_check(&r); /* it is on no list of those that are to be freed */
+	node = rig_look(&r, ROOT, "named");
+	file = rig_open(&r, node);
+	ck_assert_int_eq(rig_read(&r, file, &c, 1, 2), 1);
+	ck_assert_int_eq(c, 'c');
+	ck_assert_int_eq(fs_unlink(r.fs, ROOT, "named"), 0);
+	ck_assert_int_eq(fs_link(r.fs, node, ROOT, "again", &e), -ENOENT);
+	fs_file_release(r.fs, file);
+	ck_assert_int_eq(fs_link(r.fs, node, ROOT, "again", &e), -ESTALE);
+}
+END_TEST
+
 START_TEST(unlink_and_rmdir)
 {
 	uint64_t dir = rig_dir(&r, "d"), sub, file = rig_file(&r, "f");
@@ -825,6 +932,9 @@ int main(void)
 	tcase_add_test(tc, not_a_directory);
 	tcase_add_test(tc, symbolic_links);
 	tcase_add_test(tc, links);
+	tcase_add_test(tc, most_links);
+	tcase_add_test(tc, without_a_name);
+	tcase_add_test(tc, named_later);
 	tcase_add_test(tc, unlink_and_rmdir);
 	tcase_add_test(tc, removed_directory);
 	tcase_add_test(tc, rename_files);

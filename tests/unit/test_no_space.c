@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "fs/acl.h"
 #include "fs_rig.h"
 #include "inode/volume.h"
 #include "scratch_cut.h"
@@ -269,6 +270,21 @@ static void write_blocks(const char *name, uint64_t at, unsigned int count,
 	fs_file_release(r.fs, file);
 }
 
+/* set_acl - one with a named user */
+static int set_acl(const char *file, const char *name)
+{
+	const uint8_t acl[] = {
+		2,  0, 0, 0, /* version */
+		1,  0, 7, 0, 0, 0, 0, 0, /* owner */
+		2,  0, 7, 0, 9, 9, 0, 0, /* user 2313 */
+		4,  0, 7, 0, 0, 0, 0, 0, /* group */
+		16, 0, 7, 0, 0, 0, 0, 0, /* mask */
+		32, 0, 0, 0, 0, 0, 0, 0, /* others */
+	};
+
+	return fs_set_acl(r.fs, node_of(file), name, acl, sizeof(acl), false);
+}
+
 static const char *long_name(unsigned int i)
 {
 	static char names[2][LONGNAME + 1];
@@ -306,6 +322,9 @@ static void make_scene(enum scratch_kind kind)
 	ck_assert_int_eq(fs_setxattr(r.fs, node_of("attr"), "user.large", buf,
 				     3000, 0),
 			 0);
+	ck_assert_int_eq(set_acl("attr", ACL_ACCESS), 0);
+	rig_dir(&r, "acl");
+	ck_assert_int_eq(set_acl("acl", ACL_DEFAULT), 0);
 	ck_assert_int_eq(rig_create(&r, dir, "in", NULL), 0);
 	/* A block of names that has no room for another. */
 	ck_assert_int_eq(rig_create(&r, full, long_name(0), NULL), 0);
@@ -571,6 +590,42 @@ static int op_xattr_remove(void)
 	return fs_removexattr(r.fs, node_of("attr"), "user.large");
 }
 
+static int op_acl(void)
+{
+	return set_acl("small", ACL_ACCESS);
+}
+
+static int op_acl_chmod(void)
+{
+	const struct stat attr = { .st_mode = 0707 };
+
+	return fs_setattr(r.fs, node_of("attr"), &attr, FS_SET_MODE, NULL);
+}
+
+static int op_acl_create(void)
+{
+	return rig_create(&r, node_of("acl"), "x", NULL);
+}
+
+static int op_acl_mkdir(void)
+{
+	return rig_mkdir(&r, node_of("acl"), "x", NULL);
+}
+
+static int op_tmpfile(void)
+{
+	const struct fs_caller who = { 0 };
+	struct fs_file *file;
+	struct fs_entry e;
+	int err = fs_tmpfile(r.fs, ROOT, 0644, &who, &e, &file, O_RDWR);
+
+	if (err)
+		return err;
+	err = fs_link(r.fs, e.node, node_of("full"), long_name(100), &e);
+	fs_file_release(r.fs, file);
+	return err;
+}
+
 static int prepare(const char *name, uint64_t off, uint64_t len)
 {
 	struct pin_options opt = { .direction = PINFS_FROM_DEVICE };
@@ -653,6 +708,11 @@ static const struct operation {
 	{ "large attribute replaced", op_xattr_replace, 0 },
 	{ "another large attribute", op_xattr_another, 0 },
 	{ "attribute removed", op_xattr_remove, ALWAYS },
+	{ "ACL", op_acl, 0 },
+	{ "chmod with an ACL", op_acl_chmod, 0 },
+	{ "create in a folder with an ACL", op_acl_create, MAKES },
+	{ "mkdir in a folder with an ACL", op_acl_mkdir, MAKES },
+	{ "a file that is named later", op_tmpfile, MAKES },
 	{ "DMA over holes", op_dma_holes, SPLITS },
 	{ "DMA over unwritten", op_dma_unwritten, 0 },
 	{ "DMA into a new file", op_dma_new, 0 },
