@@ -12,7 +12,7 @@ need_root
 . "$(dirname "$0")/lib.sh"
 
 on_ext4() {
-	truncate -s 512M "$WORK/ext4"
+	truncate -s 2G "$WORK/ext4"
 	expect mkfs.ext4 -q -F -b 4096 -N 1100000 "$WORK/ext4"
 	mkdir "$WORK/reference"
 	expect mount -o loop "$WORK/ext4" "$WORK/reference"

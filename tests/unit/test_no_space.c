@@ -322,7 +322,8 @@ static void make_scene(enum scratch_kind kind)
 	ck_assert_int_eq(fs_setxattr(r.fs, node_of("attr"), "user.large", buf,
 				     3000, 0),
 			 0);
-	ck_assert_int_eq(set_acl("attr", ACL_ACCESS), 0);
+	rig_file(&r, "shared");
+	ck_assert_int_eq(set_acl("shared", ACL_ACCESS), 0);
 	rig_dir(&r, "acl");
 	ck_assert_int_eq(set_acl("acl", ACL_DEFAULT), 0);
 	ck_assert_int_eq(rig_create(&r, dir, "in", NULL), 0);
@@ -599,7 +600,7 @@ static int op_acl_chmod(void)
 {
 	const struct stat attr = { .st_mode = 0707 };
 
-	return fs_setattr(r.fs, node_of("attr"), &attr, FS_SET_MODE, NULL);
+	return fs_setattr(r.fs, node_of("shared"), &attr, FS_SET_MODE, NULL);
 }
 
 static int op_acl_create(void)
