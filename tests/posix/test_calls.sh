@@ -4,7 +4,7 @@
 #
 # Calls do what programs expect of them, as root and as two others; also while
 # devices have pinned files and a truncate waits, and in a pool that is nearly
-# full. The same for longer: test_calls_long.sh.
+# full. The same for longer: label posix-long.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$(dirname "$0")/../e2e/scene.sh"
 
