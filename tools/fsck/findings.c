@@ -46,7 +46,7 @@ static const struct {
 			    "start an empty journal, count anew" },
 	[JOURNAL_REPLAY] = { "journal-replay", "error", CAREFUL,
 			     "the journal cannot be replayed",
-			     "drop its records, start an empty journal, count anew" },
+			     "drop its records, start an empty one, count anew" },
 	[REPAIR_CUT] = { "repair-cut", "error", SAFE,
 			 "a repair was cut while it was written",
 			 "go on with it" },
@@ -55,7 +55,7 @@ static const struct {
 			 "clear them" },
 	[ITABLE_INODE] = { "itable-inode", "error", CAREFUL,
 			   "the inode of the inode file is damaged",
-			   "keep it if all else in it makes sense, else search the pool for blocks of inodes" },
+			   "keep it if it makes sense, or search the pool for inodes" },
 	[ITABLE_EXTENT] = { "itable-extent", "error", CAREFUL,
 			    "the inode file has an impossible extent",
 			    "mark it written if that is all, else drop it" },
@@ -67,7 +67,7 @@ static const struct {
 			   "search the pool for it, or make it from the inodes" },
 	[INODE_DAMAGED] = { "inode-damaged", "error", CAREFUL,
 			    "an inode is damaged",
-			    "keep it if all else in it makes sense, else make it anew from what is left of its tree, else free it" },
+			    "keep it if it makes sense, or what its tree has, or free it" },
 	[INODE_UNMAPPED] = { "inode-unmapped", "error", CAREFUL,
 			     "inodes in use whose block is missing",
 			     "search the pool for the block, or mark them free" },
@@ -166,6 +166,7 @@ struct findings {
 	enum fsck_mode mode;
 	uint64_t count;
 	uint64_t left; /* not to be repaired in this mode */
+	bool repaired; /* and the pool has it */
 	uint64_t by_code[CODES];
 	json_t *list; /* with json only */
 	json_t *notes;
@@ -259,6 +260,11 @@ bool found(struct findings *fs, enum code code, uint64_t ino, uint64_t blkno,
 	return repaired;
 }
 
+void findings_repaired(struct findings *fs)
+{
+	fs->repaired = true;
+}
+
 uint64_t findings_left(const struct findings *fs)
 {
 	return fs->left;
@@ -285,9 +291,10 @@ static void end_json(struct findings *fs, bool complete)
 			json_object_set_new(
 				counts, table[i].name,
 				json_integer((json_int_t)fs->by_code[i]));
-	o = json_pack("{sssbsIsosOsO}", "pool", fs->path, "complete", complete,
-		      "found", (json_int_t)fs->count, "counts", counts,
-		      "summary", fs->notes, "findings", fs->list);
+	o = json_pack("{sssbsbsIsosOsO}", "pool", fs->path, "complete",
+		      complete, "repaired", fs->repaired, "found",
+		      (json_int_t)fs->count, "counts", counts, "summary",
+		      fs->notes, "findings", fs->list);
 	json_dumpf(o, stdout, JSON_INDENT(2));
 	printf("\n");
 	json_decref(o);

@@ -84,6 +84,9 @@ uint64_t findings_count(const struct findings *fs);
 /* findings_left - of them, those that were not to be repaired */
 uint64_t findings_left(const struct findings *fs);
 
+/* findings_repaired - all of them are, and the pool says so */
+void findings_repaired(struct findings *fs);
+
 /* findings_note - a number of the summary; name is a JSON name */
 void findings_note(struct findings *fs, const char *name, uint64_t value);
 

@@ -270,25 +270,29 @@ static int check_map(struct fsck *f, uint64_t index, void *arg)
 	return b ? fill_map(f, edit(f, b), index, blkno) : add_spare(f, index);
 }
 
+/* add_block - an empty one of the inode file */
+static int add_block(struct fsck *f, uint64_t lblk, uint64_t *blkno)
+{
+	int err = take_free(f, blkno);
+
+	if (!err)
+		err = itable_add_run(f, lblk, *blkno, 1);
+	if (!err)
+		itable_join(f);
+	return err;
+}
+
 int itable_make_slot(struct fsck *f, uint64_t ino)
 {
 	uint64_t index = ino / PINFS_IMAP_INODES, blkno;
 	int err;
 
-	if (!imap_at(f, index)) {
-		err = take_free(f, &blkno);
-		if (!err)
-			err = itable_add_run(f, index * PINFS_IMAP_BLOCKS,
-					     blkno, 1);
-		if (err)
-			return err;
-		err = fill_map(f, edit_at(f, blkno), index, blkno);
-		if (err)
-			return err;
-	}
 	f->rep->replant = true;
-	err = take_free(f, &blkno);
-	return err ? err : itable_add_run(f, inode_lblk(ino), blkno, 1);
+	err = add_block(f, inode_lblk(ino), &blkno);
+	if (err || imap_at(f, index))
+		return err;
+	err = add_block(f, index * PINFS_IMAP_BLOCKS, &blkno);
+	return err ? err : fill_map(f, edit_at(f, blkno), index, blkno);
 }
 
 static bool is_marked(const struct pinfs_bitmap *b, uint64_t ino)
@@ -319,7 +323,7 @@ static int find_unmarked(struct fsck *f, uint64_t ino,
 	return 0;
 }
 
-/* --- all inodes ------------------------------------------------------------- */
+/* --- all inodes ----------------------------------------------------------- */
 
 /* each_of_block - the inodes of one block whose bits are set in mask */
 static int each_of_block(struct fsck *f, uint64_t first, uint8_t mask,

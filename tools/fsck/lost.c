@@ -67,12 +67,12 @@ static int by_lblk(const void *a, const void *b)
 }
 
 /*
- * join_runs - in order, without overlap, and as few as can be
+ * itable_join - in order, without overlap, and as few as can be
  *
  * Each place has one block: the one that the inode file itself had there, since
  * its runs are longer, or the first that was found.
  */
-static void join_runs(struct fsck *f)
+void itable_join(struct fsck *f)
 {
 	size_t i, n = 0;
 	struct run *r = f->itable, *last;
@@ -133,11 +133,11 @@ int itable_search(struct fsck *f)
 	if (f->itable_runs == known)
 		return 0;
 	f->rep->replant = true;
-	join_runs(f);
+	itable_join(f);
 	return 0;
 }
 
-/* --- planting ------------------------------------------------------------------ */
+/* --- planting ------------------------------------------------------------- */
 
 struct planting {
 	struct fsck *f;
@@ -270,7 +270,7 @@ int itable_plant(struct fsck *f)
 
 	if (err)
 		return err;
-	join_runs(f);
+	itable_join(f);
 	memset(di->u.bytes, 0, sizeof(di->u.bytes));
 	di->tree_level = cpu_to_le16(0);
 	di->tree_count = cpu_to_le16((uint16_t)f->itable_runs);

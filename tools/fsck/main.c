@@ -196,7 +196,10 @@ static int repair(struct fsck *f, const struct args *a, struct pool *to)
 	catch_signals(SIG_IGN);
 	if (fsck_is_cancelled())
 		return -ECANCELED;
-	return fsck_write(f, to);
+	err = fsck_write(f, to);
+	if (!err && findings_count(f->findings))
+		findings_repaired(f->findings);
+	return err;
 }
 
 static int failed(const struct args *a, int err)

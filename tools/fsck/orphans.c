@@ -109,7 +109,7 @@ static int check_inode(struct fsck *f, uint64_t ino,
 	return 0;
 }
 
-/* --- lists anew --------------------------------------------------------------- */
+/* --- lists anew ----------------------------------------------------------- */
 
 static void set_line(struct fsck *f, struct pinfs_orphan *o, uint64_t next,
 		     uint64_t prev, bool on_list)

@@ -31,7 +31,7 @@ struct rebuild {
 	struct inode *lost; /* lost+found, once it is wanted */
 };
 
-/* --- transactions ---------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------- */
 
 struct change {
 	struct inode *ip[2]; /* locked exclusively; NULL, or both the same */
@@ -65,7 +65,7 @@ static int change_end(struct rebuild *r, struct change *c, int err)
 	return err;
 }
 
-/* --- files ------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------- */
 
 static int map_piece(struct rebuild *r, struct inode *ip, const struct piece *p,
 		     uint64_t pblk, uint64_t len)
@@ -153,7 +153,7 @@ static int put_xattrs(struct rebuild *r, struct inode *ip,
 	return change_end(r, &c, err);
 }
 
-/* --- names -------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 /* numbered - the name with "~N" behind it, cut if it would be too long */
 static size_t numbered(char *to, const char *name, size_t len, unsigned int n)
@@ -237,7 +237,7 @@ static int build_dir(struct rebuild *r, struct inode *dir,
 	return 0;
 }
 
-/* --- one inode ----------------------------------------------------------------------- */
+/* --- one inode ------------------------------------------------------------ */
 
 /*
  * uproot - an empty tree; the inode counts as linked while it is worked at
@@ -291,7 +291,7 @@ static int build_one(struct rebuild *r, const struct broken *b)
 	return err;
 }
 
-/* --- lost+found ------------------------------------------------------------------------ */
+/* --- lost+found ----------------------------------------------------------- */
 
 static int make_lost(struct rebuild *r, struct inode *root)
 {
@@ -367,7 +367,7 @@ static int link_lost(struct rebuild *r, uint64_t ino)
 	return err;
 }
 
-/* --- all of it --------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------ */
 
 static int build_all(struct rebuild *r)
 {

@@ -15,7 +15,7 @@
  */
 #define MAX_ROUNDS 24
 
-/* --- edits ------------------------------------------------------------------ */
+/* --- edits ---------------------------------------------------------------- */
 
 static void mark(struct fsck *f, const void *p, size_t n)
 {
@@ -106,7 +106,7 @@ static const struct persist_ops noted = {
 	.sync = no_sync,
 };
 
-/* --- what is noted ------------------------------------------------------------ */
+/* --- what is noted -------------------------------------------------------- */
 
 int repair_open(struct fsck *f)
 {
@@ -206,7 +206,7 @@ int note_lost(struct fsck *f, uint64_t ino)
 	return 0;
 }
 
-/* --- rounds --------------------------------------------------------------------- */
+/* --- rounds --------------------------------------------------------------- */
 
 bool repair_is_due(const struct fsck *f, int (*pass)(struct fsck *f))
 {
@@ -264,7 +264,7 @@ int fsck_repair(struct fsck *f)
 	return -EUCLEAN;
 }
 
-/* --- free blocks ------------------------------------------------------------------ */
+/* --- free blocks ---------------------------------------------------------- */
 
 bool group_is_good(const struct fsck *f, uint64_t g)
 {

@@ -146,6 +146,9 @@ void empty_journal(struct fsck *f);
 int itable_search(struct fsck *f);
 int itable_plant(struct fsck *f);
 int itable_add_run(struct fsck *f, uint64_t lblk, uint64_t pblk, uint64_t len);
+/* itable_join - have the runs in order again when some were added */
+void itable_join(struct fsck *f);
+
 /* itable_make_slot - a block of the inode file for ino, where it has none */
 int itable_make_slot(struct fsck *f, uint64_t ino);
 void inode_clear(struct fsck *f, uint64_t ino);

@@ -32,7 +32,7 @@ struct salvage {
 	size_t strays;
 };
 
-/* --- files with blocks of others ---------------------------------------------- */
+/* --- files with blocks of others ------------------------------------------ */
 
 static int find_shared(struct extent_walk *ew, const struct pinfs_extent *e)
 {
@@ -68,7 +68,7 @@ static int find_sharer(struct fsck *f, uint64_t ino,
 	return 0;
 }
 
-/* --- leaves that got lost ------------------------------------------------------- */
+/* --- leaves that got lost ------------------------------------------------- */
 
 static bool is_stray(const struct fsck *f, uint64_t blkno)
 {
@@ -152,7 +152,7 @@ static size_t first_stray(const struct salvage *s, uint64_t ino)
 	return low;
 }
 
-/* --- pieces of files ---------------------------------------------------------------- */
+/* --- pieces of files ------------------------------------------------------ */
 
 static int add_piece(struct broken *b, const struct piece *p)
 {
@@ -302,7 +302,7 @@ static int gather_file(struct salvage *s, struct broken *b)
 	return err;
 }
 
-/* --- names -------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 /*
  * is_kept - has the name a right to be there, as far as that is known?
@@ -423,7 +423,7 @@ static int gather_dir(struct salvage *s, struct broken *b)
 	return err;
 }
 
-/* --- inodes ------------------------------------------------------------------------- */
+/* --- inodes --------------------------------------------------------------- */
 
 /* remake - an inode of which nothing is left; what its tree held comes later */
 static void remake(struct fsck *f, const struct broken *b)

@@ -151,7 +151,7 @@ void settle(struct fsck *f)
 	f->rep->hold = false;
 }
 
-/* --- the pass --------------------------------------------------------------- */
+/* --- the pass ------------------------------------------------------------- */
 
 static bool check_count(struct fsck *f, enum code code, uint64_t says,
 			uint64_t are)
