@@ -121,8 +121,8 @@ struct found {
 	struct record_set set;
 	uint64_t last_seq;
 	uint64_t dropped;
-	int64_t free_delta;
-	int64_t inode_delta;
+	uint64_t free_delta; /* in two's complement, as the records have them */
+	uint64_t inode_delta;
 };
 
 static int find_in_lane(struct journal *j, const struct lane *lane,
@@ -141,8 +141,8 @@ static int find_in_lane(struct journal *j, const struct lane *lane,
 			f->dropped++;
 			continue;
 		}
-		f->free_delta += (int64_t)le64_to_cpu(rec->free_delta);
-		f->inode_delta += (int64_t)le64_to_cpu(rec->inode_delta);
+		f->free_delta += le64_to_cpu(rec->free_delta);
+		f->inode_delta += le64_to_cpu(rec->inode_delta);
 		err = record_set_add(&f->set, rec);
 		if (err)
 			return err;
@@ -178,10 +178,10 @@ static int finish(struct journal *j, const struct found *f)
 
 	s->checkpoint_seq = cpu_to_le64(f->last_seq + gap);
 	s->sealed_seq = s->checkpoint_seq;
-	s->free_blocks = cpu_to_le64(le64_to_cpu(s->free_blocks) +
-				     (uint64_t)f->free_delta);
-	s->used_inodes = cpu_to_le64(le64_to_cpu(s->used_inodes) +
-				     (uint64_t)f->inode_delta);
+	s->free_blocks =
+		cpu_to_le64(le64_to_cpu(s->free_blocks) + f->free_delta);
+	s->used_inodes =
+		cpu_to_le64(le64_to_cpu(s->used_inodes) + f->inode_delta);
 	memset(s->tail, 0, sizeof(s->tail));
 	return jstate_write(j);
 }
@@ -233,6 +233,24 @@ static int replay(struct journal *j, const struct found *f, uint64_t limit)
 	return err;
 }
 
+/* counts_are_sane - what the counters are with the records that were found (S5) */
+static bool counts_are_sane(const struct journal *j, const struct found *f)
+{
+	uint64_t free_blocks =
+		le64_to_cpu(j->state.free_blocks) + f->free_delta;
+	uint64_t used_inodes =
+		le64_to_cpu(j->state.used_inodes) + f->inode_delta;
+
+	if (free_blocks <= le64_to_cpu(j->sb->total_blocks) &&
+	    used_inodes <= 1ull << PINFS_INO_BITS)
+		return true;
+	log_error("%s: journal: %lld free blocks and %lld inodes cannot be; "
+		  "run fsck.pinfs",
+		  j->pool->path, (long long)free_blocks,
+		  (long long)used_inodes);
+	return false;
+}
+
 /* journal_recover - j->state is loaded, the lanes are set up and idle */
 int journal_recover(struct journal *j, struct journal_recovery *rec)
 {
@@ -244,11 +262,13 @@ int journal_recover(struct journal *j, struct journal_recovery *rec)
 	rec->replayed = 0;
 	rec->dropped = 0;
 	if (rec->was_clean)
-		return 0;
+		return counts_are_sane(j, &f) ? 0 : -EUCLEAN;
 	if (f.last_seq < le64_to_cpu(j->state.checkpoint_seq))
 		f.last_seq = le64_to_cpu(j->state.checkpoint_seq);
 	for (uint32_t i = 0; i < j->lanes && !err; i++)
 		err = find_in_lane(j, &j->lane[i], limit, &f);
+	if (!err && !counts_are_sane(j, &f))
+		err = -EUCLEAN;
 	if (!err && j->read_only)
 		err = f.set.count > 0 ? -EUCLEAN : 0;
 	else if (!err)

@@ -699,6 +699,25 @@ START_TEST(hostile_state_is_refused)
 	case 3:
 		s->sealed_seq = cpu_to_le64(UINT64_MAX - 1);
 		break;
+	case 4: /* counters: of the state alone */
+		s->free_blocks = cpu_to_le64(1ull << 63);
+		break;
+	case 5:
+		s->used_inodes = cpu_to_le64(UINT64_MAX);
+		break;
+	case 6:
+		s->flags = cpu_to_le32(PINFS_JSTATE_CLEAN);
+		s->free_blocks = cpu_to_le64(UINT64_MAX);
+		break;
+	case 7: /* and with what a record adds */
+		forge_record(1, le64_to_cpu(s->checkpoint_seq) + 1,
+			     jrig_block(&r, 0) |
+				     (uint64_t)PINFS_JENTRY_LINES
+					     << PINFS_JENTRY_KIND_SHIFT,
+			     3, 1, 192)
+			->free_delta = cpu_to_le64(1ull << 63);
+		seal_record((void *)lane_at(1, 0));
+		break;
 	default:
 		s->update = cpu_to_le64(UINT64_MAX);
 	}
@@ -799,7 +818,7 @@ static TCase *tcase_hostile(void)
 	tcase_add_test(tc, forged_record_is_taken);
 	tcase_add_test(tc, entries_end_with_the_record);
 	tcase_add_loop_test(tc, lane_ends_at_what_is_no_record, 0, 7);
-	tcase_add_loop_test(tc, hostile_state_is_refused, 0, 5);
+	tcase_add_loop_test(tc, hostile_state_is_refused, 0, 9);
 	return tc;
 }
 
