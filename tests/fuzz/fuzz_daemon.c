@@ -100,6 +100,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		user_does(&cmd[i]);
 	user_end();
 	close_daemon();
-	image_drop();
 	return 0;
 }

@@ -1,43 +1,41 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* fsck.pinfs's passes, over a damaged image. */
+/* fsck.pinfs, checking and repairing a damaged image. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
 #include "../crash/record.h"
 #include "base/util.h"
 #include "fsck/fsck.h"
+#include "fsck/repair.h"
 #include "fuzz.h"
 #include "image.h"
 
 static FILE *nowhere;
 
 /* check - as fsck.pinfs does; how many findings, or a negative errno */
-static int64_t check(struct pool *pool)
+static int64_t check(struct fsck *f, enum fsck_mode mode, struct pool *to)
 {
-	static int (*const passes[])(struct fsck * f) = {
-		pass_super, pass_itable,  pass_inodes, pass_dirs,
-		pass_links, pass_orphans, pass_space,
-	};
-	struct fsck f = { .pool = pool };
 	FILE *out = stdout;
 	int64_t count;
-	int err = 0;
+	int err;
 
-	f.findings = findings_new("image", false, false);
-	if (!f.findings)
+	f->findings = findings_new("image", false, false);
+	if (!f->findings)
 		die("out of memory");
 	stdout = nowhere;
-	for (size_t i = 0; i < ARRAY_SIZE(passes) && !err; i++)
-		err = passes[i](&f);
-	count = err ? err : (int64_t)findings_count(f.findings);
-	findings_end(f.findings, !err);
+	if (mode == FSCK_CHECK) {
+		err = fsck_check(f);
+	} else {
+		findings_set_mode(f->findings, mode);
+		err = repair_open(f);
+		if (!err)
+			err = fsck_repair(f);
+		if (!err && !findings_left(f->findings))
+			err = fsck_write(f, to);
+	}
+	count = err ? err : (int64_t)findings_count(f->findings);
+	findings_end(f->findings, !err);
 	stdout = out;
-	if (f.info)
-		munmap(f.info, f.info_bytes);
-	free(f.itable);
-	bits_close(&f.used);
-	bits_close(&f.walked);
+	fsck_release(f);
 	return count;
 }
 
@@ -47,9 +45,9 @@ static bool has_findings(uint8_t flags)
 	const struct input in = { .flags = flags };
 	struct input got;
 	struct pool *pool = image_take((const uint8_t *)&in, sizeof(in), &got);
-	int64_t count = check(pool);
+	struct fsck f = { .pool = pool };
+	int64_t count = check(&f, FSCK_CHECK, NULL);
 
-	image_drop();
 	if (count < 0)
 		die("the image cannot be checked");
 	return count > 0;
@@ -70,12 +68,17 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const enum fsck_mode modes[] = { FSCK_CHECK, FSCK_REPAIR,
+						FSCK_PREEN, FSCK_REPAIR };
 	struct input in;
-	struct pool *pool = image_take(data, size, &in);
+	struct fsck f = { .pool = image_take(data, size, &in) };
+	enum fsck_mode mode;
 
-	if (!pool)
+	if (!f.pool)
 		return -1;
-	(void)check(pool);
-	image_drop();
+	mode = modes[in.seed % ARRAY_SIZE(modes)];
+	/* fsck.pinfs would have been told: no pool to write to, no repair. */
+	f.pool->writable = true;
+	(void)check(&f, mode, image_twin(data, size));
 	return 0;
 }

@@ -77,7 +77,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	    rec.replayed < 10)
 		die("the image has only %d records to replay",
 		    (int)rec.replayed);
-	image_drop();
 	return 0;
 }
 
@@ -96,6 +95,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (recover(pool, &in))
 			(void)recover(pool, &in);
 	}
-	image_drop();
 	return 0;
 }

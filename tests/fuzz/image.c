@@ -2,30 +2,28 @@
 /* The pool in memory, and how it becomes the valid image again. */
 #include "image_i.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../crash/record.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "format/make.h"
+#include "pool/persist.h"
 
 /* On either side of the pool; most numbers that are wrong lead there. */
 #define GUARD (64ull << 30)
 
-/* struct page - one that an unmounted image has otherwise */
-struct page {
-	uint32_t number;
-	uint8_t bytes[PINFS_BLOCK_SIZE];
+enum image {
+	IMAGE_CRASHED, /* with open files, orphans, intents and records */
+	IMAGE_CLEAN, /* unmounted; intents are still there */
+	IMAGES,
 };
 
-static struct pool pool;
-static struct record record;
+static int file[IMAGES] = { -1, -1 };
 static struct atlas atlas;
-static uint8_t *crashed; /* with open files, orphans, intents and records */
-static struct page *clean; /* what is different when it is unmounted */
-static size_t cleans, clean_room;
+static struct pool pool, twin;
 
 static void *reserve(uint64_t size)
 {
@@ -37,11 +35,31 @@ static void *reserve(uint64_t size)
 	return p;
 }
 
-static void *accessible(void *p, uint64_t size)
+static void pool_init(struct pool *p)
 {
-	if (mprotect(p, size, PROT_READ | PROT_WRITE))
+	uint8_t *all = reserve(IMAGE_SIZE + 2 * GUARD);
+
+	*p = (struct pool){
+		.base = all + GUARD,
+		.size = IMAGE_SIZE,
+		.fd = -1,
+		.kind = POOL_MEMORY,
+		.writable = true,
+		.persist = &persist_private,
+		.path = (char *)"image",
+	};
+}
+
+/* map_over - fd's contents become the pool's; what was there is gone */
+static void map_over(struct pool *p, int fd)
+{
+	int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
+
+	if (fd < 0)
+		flags |= MAP_ANONYMOUS;
+	if (mmap(p->base, IMAGE_SIZE, PROT_READ | PROT_WRITE, flags, fd, 0) ==
+	    MAP_FAILED)
 		die("out of memory");
-	return p;
 }
 
 static bool is_zero(const uint8_t *page)
@@ -50,34 +68,21 @@ static bool is_zero(const uint8_t *page)
 	       memcmp(page, page + 1, PINFS_BLOCK_SIZE - 1) == 0;
 }
 
-static void keep_clean(uint32_t number, const uint8_t *bytes)
-{
-	clean = grow(clean, cleans + 1, &clean_room, sizeof(*clean));
-	clean[cleans].number = number;
-	memcpy(clean[cleans++].bytes, bytes, PINFS_BLOCK_SIZE);
-}
-
-static void keep_crashed(const uint8_t *base)
-{
-	crashed = accessible(reserve(IMAGE_SIZE), IMAGE_SIZE);
-	for (size_t at = 0; at < IMAGE_SIZE; at += PINFS_BLOCK_SIZE)
-		if (!is_zero(base + at))
-			memcpy(crashed + at, base + at, PINFS_BLOCK_SIZE);
-}
-
-/* keep - first the image of a crash, then what a clean one has else */
+/* keep - the pool as it is now is an image */
 static void keep(struct pool *p)
 {
-	if (!crashed) {
-		keep_crashed(p->base);
-		return;
-	}
-	for (uint32_t i = 0; i < IMAGE_BLOCKS; i++) {
-		size_t at = (size_t)i * PINFS_BLOCK_SIZE;
+	enum image which = file[IMAGE_CRASHED] < 0 ? IMAGE_CRASHED :
+						     IMAGE_CLEAN;
+	int fd = memfd_create("image", MFD_CLOEXEC);
 
-		if (memcmp(crashed + at, p->base + at, PINFS_BLOCK_SIZE))
-			keep_clean(i, p->base + at);
-	}
+	if (fd < 0 || ftruncate(fd, (off_t)IMAGE_SIZE))
+		die("no memory for an image");
+	for (size_t at = 0; at < IMAGE_SIZE; at += PINFS_BLOCK_SIZE)
+		if (!is_zero(p->base + at) &&
+		    pwrite(fd, p->base + at, PINFS_BLOCK_SIZE, (off_t)at) !=
+			    PINFS_BLOCK_SIZE)
+			die("no memory for an image");
+	file[which] = fd;
 }
 
 static void format(struct pool *p)
@@ -96,28 +101,18 @@ static void format(struct pool *p)
 
 void image_init(void)
 {
-	uint8_t *all = reserve(IMAGE_SIZE + 2 * GUARD);
-
 	log_set_level(LOG_LEVEL_ERROR);
-	pool = (struct pool){
-		.base = accessible(all + GUARD, IMAGE_SIZE),
-		.size = IMAGE_SIZE,
-		.fd = -1,
-		.kind = POOL_MEMORY,
-		.writable = true,
-		.persist = &persist_private,
-		.path = (char *)"image",
-	};
+	pool_init(&pool);
+	pool_init(&twin);
+	map_over(&pool, -1);
 	format(&pool);
-	record_attach(&record, &pool);
 	tree_make(&pool, keep);
-	memcpy(pool.base, crashed, IMAGE_SIZE);
-	memset(record.is_dirty, 0, IMAGE_BLOCKS);
-	record.ndirty = 0;
+	map_over(&pool, file[IMAGE_CRASHED]);
 	atlas_make(&atlas, &pool);
 }
 
-struct pool *image_take(const uint8_t *data, size_t size, struct input *in)
+static struct pool *take(struct pool *p, const uint8_t *data, size_t size,
+			 struct input *in)
 {
 	struct item item[ITEMS_MAX];
 	size_t count;
@@ -127,29 +122,23 @@ struct pool *image_take(const uint8_t *data, size_t size, struct input *in)
 	memcpy(in, data, sizeof(*in));
 	count = min_u64((size - sizeof(*in)) / sizeof(*item), ITEMS_MAX);
 	memcpy(item, data + sizeof(*in), count * sizeof(*item));
-	pool.kind = in->flags & INPUT_FILE ? POOL_FILE : POOL_MEMORY;
-	pool.writable = !(in->flags & INPUT_READ_ONLY);
-	for (size_t i = 0; in->flags & INPUT_CLEAN && i < cleans; i++) {
-		uint64_t at = (uint64_t)clean[i].number * PINFS_BLOCK_SIZE;
-
-		image_touch(at, PINFS_BLOCK_SIZE);
-		memcpy(pool.base + at, clean[i].bytes, PINFS_BLOCK_SIZE);
-	}
-	patch(&atlas, &pool, item, count);
-	return &pool;
+	p->kind = in->flags & INPUT_FILE ? POOL_FILE : POOL_MEMORY;
+	p->writable = !(in->flags & INPUT_READ_ONLY);
+	p->persist = &persist_private;
+	map_over(p,
+		 file[in->flags & INPUT_CLEAN ? IMAGE_CLEAN : IMAGE_CRASHED]);
+	patch(&atlas, p, item, count);
+	return p;
 }
 
-void image_touch(uint64_t off, uint64_t len)
+struct pool *image_take(const uint8_t *data, size_t size, struct input *in)
 {
-	record_touch(&record, off, len);
+	return take(&pool, data, size, in);
 }
 
-void image_drop(void)
+struct pool *image_twin(const uint8_t *data, size_t size)
 {
-	record_restore(&record, crashed);
-}
+	struct input in;
 
-uint64_t image_seed(void)
-{
-	return atlas.seed;
+	return take(&twin, data, size, &in);
 }

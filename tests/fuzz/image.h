@@ -77,15 +77,14 @@ struct input {
 /* image_init - make the valid image; ends the program if it is not one */
 void image_init(void);
 
-/* image_take - the pool as an input has it; NULL if the input is too short */
+/*
+ * image_take - the pool as an input has it; NULL if the input is too short
+ *
+ * It is one and the same each time, and what was done to it before is undone.
+ */
 struct pool *image_take(const uint8_t *data, size_t size, struct input *in);
 
-/* image_touch - [off, off + len) is about to change other than by the library */
-void image_touch(uint64_t off, uint64_t len);
-
-void image_drop(void);
-
-/* image_seed - of checksums */
-uint64_t image_seed(void);
+/* image_twin - a second pool with the same contents */
+struct pool *image_twin(const uint8_t *data, size_t size);
 
 #endif

@@ -269,7 +269,6 @@ static void commit(const struct atlas *a, struct pool *pool, struct fresh *f,
 		.inode_delta = cpu_to_le64(value >> 32),
 		.lane = cpu_to_le32(lane),
 	};
-	image_touch(start, size - offset < 65536 ? size - offset : 65536);
 	memset(to, 0, head);
 	memcpy(to, &f->head, sizeof(f->head));
 	memcpy(to + sizeof(f->head), f->entry, f->entries * sizeof(*f->entry));
@@ -293,7 +292,6 @@ void patch(const struct atlas *a, struct pool *pool, const struct item *item,
 		*s = spot_of(a, pool, &item[i]);
 		if (s->target >= TARGET_ENTRY)
 			continue;
-		image_touch(s->off, s->len);
 		change(a, pool, s, &item[i]);
 		spots += s->seal;
 	}

@@ -17,6 +17,9 @@ memory=2048 # MiB
 declare -A longest=([daemon]=3208) # bytes of an input, 1032 for images
 work=build/fuzz
 
+# Large arrays that come and go with each mount are not to pile up.
+export ASAN_OPTIONS=quarantine_size_mb=8
+
 keep=
 if [ "${1:-}" = --keep ]; then
 	keep=yes
