@@ -34,6 +34,7 @@ static int save(const char *dir, const char *file)
 		OK(name_to_handle_at(at, s.name, &s.head, &mount, 0));
 		EQ(sizeof(s), OK(write(out, &s, sizeof(s))));
 	}
+	closedir(d);
 	return 0;
 }
 
