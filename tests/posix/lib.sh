@@ -7,6 +7,7 @@
 # POSIX_DIR=DIR runs it in DIR, of whatever file system, and nothing else: the
 # cases must pass on ext4, too.
 
+POSIX_SIZE=256M
 POSIX_OPTS=allow_other,suid,dev,$SCENE_OPTS
 
 # in_dir DIR ARG... - all cases in a new directory of it
@@ -18,13 +19,16 @@ in_dir() {
 	posix "$@" "$dir/calls" >"$WORK/posix.log" 2>&1 ||
 		fail "posix $* in $dir"
 	sed -n "s|^[0-9].*|${FUNCNAME[1]}: &|p" "$WORK/posix.log"
-	# Each in its turn, so that names that are left over show up.
-	find "$dir/calls" -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +
 	rmdir "$dir/calls"
 }
 
 reference() {
 	in_dir "$1" --long
+}
+
+begin_pool() {
+	pool_new "$POSIX_SIZE"
+	mount_pool "$POSIX_OPTS${1:+,$1}"
 }
 
 end_pool() {
@@ -35,7 +39,7 @@ end_pool() {
 
 # plain OPTION ARG... - and handles of before, after a remount
 plain() {
-	mount_pool "$POSIX_OPTS${1:+,$1}"
+	begin_pool "$1"
 	in_dir "$MNT" --pinfs "${@:2}"
 	mkdir "$MNT/handles"
 	(cd "$MNT/handles" && touch 1 2 3 4 5 && mkdir dir && ln -s x link)
@@ -54,7 +58,7 @@ plain() {
 
 # held OPTION ARG... - with pins on some files, and a truncate that waits
 held() {
-	mount_pool "$POSIX_OPTS${1:+,$1}"
+	begin_pool "$1"
 	slowdev_start --size 1M
 	file_of "$MNT/pinned" 256K
 	file_of "$MNT/waits" 256K
@@ -77,7 +81,7 @@ held() {
 full() {
 	local blocks free
 
-	mount_pool "$POSIX_OPTS${1:+,$1}"
+	begin_pool "$1"
 	read -r blocks free < <(stat -f -c '%b %f' "$MNT")
 	fallocate -l $(((free - blocks * 3 / 100) * 4096)) "$MNT/ballast"
 	in_dir "$MNT" --pinfs "${@:2}"

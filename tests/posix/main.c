@@ -12,6 +12,7 @@
  *
  * Exit code 0: all passed; 1: not; 2: bad usage.
  */
+#include <ftw.h>
 #include <getopt.h>
 #include <grp.h>
 #include <stdarg.h>
@@ -206,6 +207,25 @@ static int child(const struct posix_case *c, const char *dir)
 	return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/* A case that passed leaves nothing that cannot be removed. */
+static int remove_dir(const char *dir)
+{
+	if (nftw(dir, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0)
+		return 0;
+	fprintf(stderr, "  %s: cannot be removed: %s\n", dir,
+		strerrorname_np(errno));
+	return -1;
+}
+
 static void run_case(const struct posix_topic *t, const struct posix_case *c)
 {
 	struct timespec from, to;
@@ -221,7 +241,7 @@ static void run_case(const struct posix_topic *t, const struct posix_case *c)
 		_exit(child(c, dir));
 	OK(waitpid(pid, &status, 0));
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	if (status == 0) {
+	if (status == 0 && remove_dir(dir) == 0) {
 		passed++;
 	} else {
 		failed++;

@@ -12,7 +12,6 @@ need_root
 # shellcheck source=tests/posix/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-pool_new 256M
 plain ''
 # What sanitizers find depends little on the rest.
 if [ -z "${PINFS_SANITIZE:-}" ]; then

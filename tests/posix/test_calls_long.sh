@@ -10,7 +10,6 @@ need_root
 # shellcheck source=tests/posix/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-pool_new 256M
 plain dax=always
 plain dax=never
 held ''

@@ -23,5 +23,5 @@ on_ext4() {
 }
 
 on_ext4
-pool_new 1G
+POSIX_SIZE=1G
 plain '' --long
