@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "progress.h"
+
 /* After that many of one code, the rest are counted only. */
 #define PRINT_MAX 200
 
@@ -227,6 +229,7 @@ static void add_json(struct findings *fs, enum code code, uint64_t ino,
 static void print(struct findings *fs, enum code code, uint64_t ino,
 		  uint64_t blkno, const char *detail)
 {
+	progress_end();
 	printf("%s: %s: %s", fs->path, table[code].name, table[code].text);
 	if (ino != NOWHERE)
 		printf(", inode %" PRIu64, ino);

@@ -11,7 +11,7 @@ void progress_enable(void);
 void progress_begin(const char *pass);
 void progress_at(uint64_t done, uint64_t all);
 
-/* progress_end - and clear the line, for what is printed next */
+/* progress_end - clear the line, for what is printed next */
 void progress_end(void);
 
 #endif
