@@ -25,6 +25,27 @@ struct seeded {
 	const char *what; /* NULL: there is none */
 };
 
+/* do_noatime - chattr +A */
+static int do_noatime(struct fs *fs, const struct work_op *op)
+{
+	uint64_t node;
+	int err = work_find(fs, op->path, &node);
+
+	return err ? err : fs_set_flags(fs, node, PINFS_IFLAG_NOATIME);
+}
+
+/*
+ * Looking at the state sets access times, in transactions whose fences would do
+ * for one that an operation has left out.
+ */
+static const struct work_op noatime = { "noatime", do_noatime, "f", NULL,
+					0,	   0,	       0,   0 };
+static const struct work_op chmod_f = { "chmod", do_chmod, "f",	 NULL,
+					0,	 0,	   0600, 0 };
+static const struct script unread_script = { .before = 1,
+					     .step = { &noatime, &chmod_f } };
+static const struct script_list unread = { "", &unread_script, 1 };
+
 static const struct seeded seeded[] = {
 	{ .op = { "mkdir" } },
 	{ DEFECT_NO_FLUSH, .op = { "creat" }, .what = "nothing is flushed" },
@@ -39,7 +60,7 @@ static const struct seeded seeded[] = {
 	  .what = "no fence between payload and record" },
 	{ DEFECT_NO_FENCE_COMMIT, .op = { "mkdir" },
 	  .what = "no fence between record and home" },
-	{ DEFECT_NO_FENCE_HOME, .op = { "mkdir" },
+	{ DEFECT_NO_FENCE_HOME, .list = &unread,
 	  .what = "no fence between home and the record's end" },
 	{ .file = true, .op = { "mkdir" } },
 	{ DEFECT_NO_SYNC, .file = true, .op = { "creat" },
