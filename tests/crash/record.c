@@ -205,6 +205,7 @@ static int record_sync(struct pool *p)
 	if (r->on && !drops_sync(r))
 		note(r, EVENT_SYNC);
 	r->syncs++;
+	r->all_syncs++;
 	pthread_mutex_unlock(&r->lock);
 	return 0;
 }
@@ -272,6 +273,16 @@ void record_mark(struct record *r, enum event_kind kind)
 	r->in_op = kind == EVENT_BEGIN;
 	r->fences = 0;
 	pthread_mutex_unlock(&r->lock);
+}
+
+unsigned int record_syncs(struct record *r)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&r->lock);
+	n = r->all_syncs;
+	pthread_mutex_unlock(&r->lock);
+	return n;
 }
 
 void record_note(struct record *r, enum event_kind kind)

@@ -61,7 +61,8 @@ struct record {
 	enum defect defect;
 	bool in_op;
 	unsigned int fences; /* of this operation */
-	unsigned int syncs;
+	unsigned int syncs; /* since record_start() */
+	unsigned int all_syncs;
 	uint32_t lanes_from, lanes_to; /* bytes of the pool */
 	uint32_t lane_size;
 	uint32_t lane_end; /* where the last store to a lane ended */
@@ -83,6 +84,9 @@ void record_stop(struct record *r);
 
 /* record_mark - an operation begins, or has ended */
 void record_mark(struct record *r, enum event_kind kind);
+
+/* record_syncs - how often the pool was synced, also while nothing was noted */
+unsigned int record_syncs(struct record *r);
 
 /* record_note - what is no operation: EVENT_PINNED, _UNPINNED, _LOOK */
 void record_note(struct record *r, enum event_kind kind);
