@@ -503,12 +503,16 @@ static int tx_write(struct tx *tx)
 	 * S4).
 	 */
 	persist_fence(tx->j->pool);
+	/* What is as it was needs no record: the times of a moment, say. */
+	if (le32_to_cpu(rec->entries) == 0)
+		goto out;
 	if (tx->j->overlay)
 		err = reserve_overlay(tx->j, rec);
 	if (!err)
 		err = commit_record(tx->j, rec);
 	if (OMITTED("S-payload"))
 		write_fresh(tx);
+out:
 	free(rec);
 	return err;
 }
