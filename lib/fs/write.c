@@ -260,6 +260,28 @@ static ssize_t write_some(struct writing *w)
 	return err ? err : (ssize_t)(w->end - w->off);
 }
 
+/*
+ * write_fitting - as much as there is space for, to the block
+ *
+ * A part that fits is found by halving, so more may fit behind it. Who takes a
+ * short write for the last one before ENOSPC, as programs do, is right then.
+ */
+static ssize_t write_fitting(struct writing *w, uint64_t end)
+{
+	ssize_t n = write_some(w), more = n;
+	const uint64_t off = w->off;
+
+	while (more > 0 && w->end < end) {
+		w->buf += w->end - w->off;
+		w->off = w->end;
+		w->end = end;
+		more = write_some(w);
+	}
+	if (more > 0)
+		return (ssize_t)(w->end - off);
+	return n < 0 ? n : (ssize_t)(w->off - off);
+}
+
 ssize_t fs_write(struct fs *fs, struct fs_file *file, const void *buf,
 		 size_t size, uint64_t off)
 {
@@ -273,7 +295,7 @@ ssize_t fs_write(struct fs *fs, struct fs_file *file, const void *buf,
 		return 0;
 	if (off > MAX_SIZE || size > MAX_SIZE - off)
 		return -EFBIG;
-	n = write_some(&w);
+	n = write_fitting(&w, off + size);
 	if (n > 0 && dropped)
 		atomic_store(&file->dropped, true);
 	return n;

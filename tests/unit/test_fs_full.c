@@ -123,6 +123,34 @@ START_TEST(fill_and_empty)
 }
 END_TEST
 
+/*
+ * Of a write that is too large, all is written that there is room for: behind a
+ * short one not even a block fits. A program that goes on elsewhere in the file
+ * would leave a hole where it has seen no error.
+ */
+START_TEST(a_short_write_is_the_last)
+{
+	for (uint64_t room = 1; room < 40; room++) {
+		uint64_t node = rig_file(&r, "big"), used;
+		struct fs_file *file = rig_open(&r, node), *other;
+		ssize_t n;
+
+		used = fill_up(file, 0, BLOCK);
+		other = rig_open(&r, rig_file(&r, "other"));
+		ck_assert_int_eq(rig_truncate(&r, node, used - room * BLOCK),
+				 0);
+		n = fs_write(r.fs, other, buf, 64 * BLOCK, 0);
+		ck_assert_int_eq(n, (ssize_t)(room * BLOCK));
+		ck_assert_int_eq(fs_write(r.fs, other, buf, 1, (uint64_t)n),
+				 -ENOSPC);
+		fs_file_release(r.fs, other);
+		fs_file_release(r.fs, file);
+		ck_assert_int_eq(fs_unlink(r.fs, ROOT, "other"), 0);
+		ck_assert_int_eq(fs_unlink(r.fs, ROOT, "big"), 0);
+	}
+}
+END_TEST
+
 START_TEST(statfs_comes_back)
 {
 	uint64_t free_blocks, inodes = rig_inodes(&r), dir;
@@ -459,6 +487,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_loop_test(tc, fill_and_empty, 0, ARRAY_SIZE(kinds));
+	tcase_add_test(tc, a_short_write_is_the_last);
 	tcase_add_test(tc, statfs_comes_back);
 	tcase_add_loop_test(tc, partial_writes, 0, ARRAY_SIZE(kinds));
 	tcase_add_loop_test(tc, punch_a_full_pool, 0, ARRAY_SIZE(kinds));
