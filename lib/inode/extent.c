@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/util.h"
 #include "inode/tree.h"
 
@@ -22,6 +23,7 @@ struct cursor {
 	struct tx *tx;
 	bool in_tree; /* else the extents are in the inode */
 	unsigned int pos;
+	uint64_t sought; /* the file block that seek() was for */
 	struct tree_path path;
 };
 
@@ -128,6 +130,7 @@ static int seek(struct cursor *c, struct inode *ip, struct tx *tx,
 
 	c->ip = ip;
 	c->tx = tx;
+	c->sought = lblk;
 	c->in_tree = le16_to_cpu(inode_read(ip, tx)->tree_level) > 0;
 	if (c->in_tree)
 		err = tree_descend(ip, tx, lblk, &c->path);
@@ -141,7 +144,9 @@ static int seek(struct cursor *c, struct inode *ip, struct tx *tx,
 /*
  * get - the extent at the cursor; -ENOENT behind the last
  *
- * Moves on to the next leaf if it stands behind the last of its own.
+ * Moves on to the next leaf if it stands behind the last of its own.  Each
+ * leaf's extents are in order, but on a damaged medium the next one's may be
+ * before those: who goes through a file must not be led back (S5).
  */
 static int get(struct cursor *c, struct extent *e)
 {
@@ -158,9 +163,15 @@ static int get(struct cursor *c, struct extent *e)
 			err = -EUCLEAN;
 		c->pos = 0;
 	}
-	if (!err)
-		*e = decode(&l.e[c->pos]);
-	return err;
+	if (err)
+		return err;
+	*e = decode(&l.e[c->pos]);
+	if (end_of(e) > c->sought)
+		return 0;
+	log_error("%s: inode %llu: its extents are out of order: unmount and "
+		  "run fsck.pinfs",
+		  c->ip->vol->pool->path, (unsigned long long)c->ip->ino);
+	return -EUCLEAN;
 }
 
 /* get_before - the extent before the cursor, without moving it; -ENOENT */

@@ -286,6 +286,43 @@ static int allocate(uint64_t first, uint64_t end)
 	return err;
 }
 
+/*
+ * S5: each leaf is as it should be, but the second begins before the first. Who
+ * goes through the file by what extent_find() says comes to an end.
+ */
+START_TEST(leaves_out_of_order)
+{
+	struct pinfs_extent_node *n;
+	struct extent e;
+	struct tx *tx;
+	uint64_t at;
+	int err;
+
+	plant(MANY);
+	tx = scratch_extents_begin(&se);
+	ck_assert_uint_eq(le16_to_cpu(inode_read(se.ip, tx)->tree_level), 1);
+	n = meta_edit(se.sv.vol, tx,
+		      le64_to_cpu(inode_read(se.ip, tx)->u.index[1].child),
+		      PINFS_MAGIC_EXTENTS, se.ino, &err);
+	ck_assert_ptr_nonnull(n);
+	for (unsigned int i = 0; i < le16_to_cpu(n->hdr.count); i++)
+		n->extent[i].lblk = cpu_to_le64(i);
+	scratch_extents_end(&se, tx, true);
+	scratch_enter(&se.sv);
+	for (at = 0; at < 3 * MANY; at += e.len) {
+		err = extent_find(se.ip, NULL, at, &e);
+		if (err)
+			break;
+		ck_assert_uint_eq(e.lblk, at);
+		ck_assert_uint_ge(e.len, 1);
+		ck_assert_uint_le(e.len, EXTENT_END - at);
+	}
+	scratch_leave(&se.sv);
+	ck_assert_int_eq(err, -EUCLEAN);
+	ck_assert_int_eq(allocate(0, 3 * MANY), -EUCLEAN);
+}
+END_TEST
+
 START_TEST(allocate_fills_holes)
 {
 	struct extent e;
@@ -569,6 +606,7 @@ int main(void)
 	tcase_add_test(tc, changes_size_and_mode);
 	tcase_add_test(tc, insert_keeps_the_end);
 	tcase_add_loop_test(tc, impossible_intent, 0, 5);
+	tcase_add_test(tc, leaves_out_of_order);
 	tcase_add_test(tc, allocate_fills_holes);
 	tcase_add_test(tc, allocate_all_or_nothing);
 	tcase_add_test(tc, remove_a_huge_extent);
