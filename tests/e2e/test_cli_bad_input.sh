@@ -83,7 +83,7 @@ says 2 'expected' mount.fuse.pinfs "$POOL"
 says 2 'too many' mount.fuse.pinfs "$POOL" "$MNT" more
 says 2 'unknown option' mount.fuse.pinfs -Z "$POOL" "$MNT"
 says 2 'needs an argument' mount.fuse.pinfs "$POOL" "$MNT" -o
-says 1 'cannot be remounted' mount.fuse.pinfs "$POOL" "$MNT" -o remount,ro
+says 1 'no pinfs file system is mounted there' mount.fuse.pinfs "$POOL" "$MNT" -o remount,ro
 
 # --- not on a pinfs mount ----------------------------------------------------
 
