@@ -5,7 +5,7 @@
 # tests use; gets the source package that tests/e2e/test_source.sh builds.
 # Says nothing and asks nobody when they are all there.
 #
-# usage: install-deps.sh [--build-only | --fuzz]
+# usage: install-deps.sh [--build-only | --fuzz | --programs]
 set -eu
 
 # The unit tests are part of the build, so their framework is needed for it.
@@ -20,6 +20,8 @@ test_packages=(
 )
 # For tests/fuzz/run.sh only.
 fuzz_packages=(clang libclang-rt-14-dev)
+# For tests/programs/run.sh only.
+program_packages=(bonnie++ dbench postgresql postgresql-contrib rsync stress-ng)
 # Not installed, but kept here for the test that builds it.
 source_package=hello
 sources=$(cd "$(dirname "$0")" && pwd)/build/sources
@@ -112,8 +114,9 @@ case ${1:-} in
 '') ;;
 --build-only) mode=build ;;
 --fuzz) mode=fuzz ;;
+--programs) mode=programs ;;
 *)
-	echo "usage: install-deps.sh [--build-only | --fuzz]" >&2
+	echo "usage: install-deps.sh [--build-only | --fuzz | --programs]" >&2
 	exit 2
 	;;
 esac
@@ -123,6 +126,10 @@ command -v dpkg-query >/dev/null || die "not a Debian system: what Debian" \
 case $mode in
 build) install "${build_packages[@]}" ;;
 fuzz) install "${build_packages[@]}" "${fuzz_packages[@]}" ;;
+programs)
+	install "${build_packages[@]}" "${test_packages[@]}" \
+		"${program_packages[@]}"
+	;;
 *)
 	install "${build_packages[@]}" "${test_packages[@]}"
 	get_source
