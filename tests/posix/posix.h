@@ -108,12 +108,12 @@ enum posix_user { ALICE, BOB, ROOT };
  *
  * Leave it by its end only.
  */
-#define AS(user) for (int as_ = posix_as(user); as_; posix_done())
+#define AS(user) for (; posix_as(user); posix_done())
 int posix_as(enum posix_user user); /* 1 in the new process, else 0 */
 void posix_done(void) __attribute__((noreturn));
 
 /* CHILD - the same without a change of user */
-#define CHILD for (int as_ = posix_as(ROOT); as_; posix_done())
+#define CHILD for (; posix_as(ROOT); posix_done())
 
 /* --- what most cases need --------------------------------------------------------- */
 
