@@ -36,7 +36,7 @@ START_TEST(what_reaches_the_daemon)
 	else
 		ck_assert_ptr_null(o.text);
 	ck_assert(!o.remount);
-	free(o.text);
+	options_free(&o);
 }
 END_TEST
 
@@ -46,10 +46,14 @@ START_TEST(what_is_noticed)
 
 	ck_assert_int_eq(options_add(&o, "ro,nodev"), 0);
 	ck_assert(o.dev && !o.suid);
-	ck_assert_int_eq(options_add(&o, "suid,remount"), 0);
+	ck_assert_uint_eq(o.flags, MS_RDONLY | MS_NODEV);
+	ck_assert_ptr_null(o.daemons);
+	ck_assert_int_eq(options_add(&o, "rw,suid,remount,dax=never"), 0);
 	ck_assert(o.suid && o.remount);
-	ck_assert_str_eq(o.text, "ro,nodev,suid");
-	free(o.text);
+	ck_assert_uint_eq(o.flags, MS_NODEV);
+	ck_assert_str_eq(o.daemons, "dax=never");
+	ck_assert_str_eq(o.text, "ro,nodev,suid,dax=never");
+	options_free(&o);
 }
 END_TEST
 

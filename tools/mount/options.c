@@ -126,6 +126,12 @@ static int take(struct options *o, const char *option)
 	return options_append(o, option);
 }
 
+void options_free(struct options *o)
+{
+	free(o->text);
+	free(o->daemons);
+}
+
 /* Bytes up to the comma that ends the option, or to the list's end. */
 static size_t option_length(const char *s)
 {

@@ -23,6 +23,8 @@ struct options {
  */
 int options_add(struct options *o, const char *list);
 
+void options_free(struct options *o);
+
 /* options_append - one option as it is; 0 or -ENOMEM */
 int options_append(struct options *o, const char *option);
 
