@@ -7,12 +7,14 @@
 #define PINFSD_BACKGROUND_H
 
 /*
- * background_start - go on in a child; before any thread or lock
+ * background_start - go on in a grandchild; before any thread or lock is there, and
+ *                    before the pool is open
  *
  * The parent does not return from this: it waits for background_ready(), or for
- * the child's end, and exits as that tells. Negative errno if there's no child.
+ * the end, and exits as that tells. Nor does the child: it stays, and tells the
+ * system's log if a signal ends the daemon. Negative errno without a process.
  */
-int background_start(void);
+int background_start(const char *mountpoint);
 
 /*
  * background_ready - release the parent, and all that it lent; if started

@@ -261,7 +261,7 @@ static int start(struct daemon *d)
 	int err;
 
 	if (!d->opt.foreground) {
-		err = background_start();
+		err = background_start(d->mountpoint);
 		if (err) {
 			log_error("cannot start a process: %s", strerror(-err));
 			return err;

@@ -4,6 +4,7 @@
  *
  *   sock send PATH FILE   listen on PATH; give FILE to the first who connects
  *   sock recv PATH FILE   the same, but write what comes from there to FILE
+ *   sock log PATH         be the system's log: print each message, a line each
  *
  * Prints "ready" when PATH can be connected to.
  */
@@ -25,28 +26,63 @@ static int copy(int from, int to)
 	return n < 0;
 }
 
-static int accept_one(const char *path)
+static int bound(const char *path, int type)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = socket(AF_UNIX, type, 0);
 
 	if (strlen(path) >= sizeof(at.sun_path))
 		return -1;
 	memcpy(at.sun_path, path, strlen(path));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) ||
-	    listen(fd, 1))
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)))
 		return -1;
+	return fd;
+}
+
+static void say_ready(void)
+{
 	puts("ready");
 	fflush(stdout);
+}
+
+static int accept_one(const char *path)
+{
+	int fd = bound(path, SOCK_STREAM);
+
+	if (fd < 0 || listen(fd, 1))
+		return -1;
+	say_ready();
 	return accept(fd, NULL, NULL);
+}
+
+static int print_log(const char *path)
+{
+	int fd = bound(path, SOCK_DGRAM);
+	char line[4096];
+	ssize_t n;
+
+	if (fd < 0) {
+		perror(path);
+		return 1;
+	}
+	say_ready();
+	while ((n = recv(fd, line, sizeof(line) - 1, 0)) >= 0) {
+		line[n] = '\0';
+		puts(line);
+		fflush(stdout);
+	}
+	return 1;
 }
 
 int main(int argc, char **argv)
 {
 	int conn, file, sends;
 
+	if (argc == 3 && !strcmp(argv[1], "log"))
+		return print_log(argv[2]);
 	if (argc != 4) {
-		fprintf(stderr, "usage: sock send|recv PATH FILE\n");
+		fprintf(stderr, "usage: sock send|recv PATH FILE\n"
+				"       sock log PATH\n");
 		return 2;
 	}
 	sends = !strcmp(argv[1], "send");

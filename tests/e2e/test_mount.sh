@@ -296,6 +296,51 @@ killed() {
 	fsck_clean
 }
 
+# own_dev - a /dev in which the system's log is the test's
+own_dev() {
+	local dev=$WORK/devices name
+
+	mkdir "$dev"
+	expect mount -t tmpfs -o size=64K,mode=755 tmpfs "$dev"
+	for name in null zero random urandom fuse; do
+		mknod -m 666 "$dev/$name" c "$((0x$(stat -c %t "/dev/$name")))" \
+			"$((0x$(stat -c %T "/dev/$name")))"
+	done
+	mkdir "$dev/shm"
+	expect mount --bind /dev/shm "$dev/shm"
+	expect mount --rbind "$dev" /dev
+}
+
+# A daemon in the background that dies cannot say so; the log has it all the same.
+killed_in_background() {
+	local line log pid
+
+	own_dev
+	mkfifo "$WORK/log"
+	sock log /dev/log >"$WORK/log" &
+	log=$!
+	exec 7<"$WORK/log"
+	read -r line <&7
+	expect mount -t fuse.pinfs "$POOL" "$MNT"
+	pid=$(the_daemon)
+	echo there >"$MNT/before"
+	kill -KILL "$pid"
+	while read -r line <&7; do
+		[[ $line != *"process $pid, was ended by signal 9"* ]] || break
+	done
+	[[ $line == *"fusermount3 -u $MNT"* ]] || fail "does not say what to do"
+	expect_error 'not connected' ls "$MNT"
+	expect umount "$MNT"
+	expect mount -t fuse.pinfs "$POOL" "$MNT"
+	expect_equal there "$(cat "$MNT/before")" "what the killed one had written"
+	pid=$(the_daemon)
+	expect umount "$MNT"
+	after_umount "$pid"
+	kill "$log"
+	exec 7<&-
+	expect umount -l /dev
+}
+
 # Killed in the midst of things, several times: each mount recovers by itself.
 killed_while_busy() {
 	local round last
@@ -341,4 +386,5 @@ read_only
 terminated
 terminated_twice
 killed
+killed_in_background
 killed_while_busy
