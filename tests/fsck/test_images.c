@@ -285,12 +285,14 @@ static int make_one(const char *name, const char *path)
 
 int main(int argc, char **argv)
 {
-	Suite *s = suite_create("fsck_images");
-	TCase *tc = tcase_create("fsck_images");
 	int n = (int)image_count;
+	TCase *tc;
+	Suite *s;
 
 	if (argc == 3)
 		return make_one(argv[1], argv[2]);
+	s = suite_create("fsck_images");
+	tc = tcase_create("fsck_images");
 	tcase_add_unchecked_fixture(tc, scratch_setup, scratch_teardown);
 	tcase_add_loop_test(tc, is_found, 0, n);
 	tcase_add_loop_test(tc, is_repaired, 0, n);
