@@ -44,7 +44,9 @@ PROGRAMS_OPTS=$SCENE_OPTS
 NO_SPACE='no space left|ENOSPC|disk (is )?full'
 
 out_of_space=
+# DMA out of the program's files, and operations of its own that waited for it.
 streamed=0
+deferred=0
 
 # --- pins: files of their own, and the program's ----------------------------------
 
@@ -100,32 +102,31 @@ release_pins() {
 }
 
 # stream - DMA out of the files below $DIR, one after the other, each of which
-# keeps its pins 20 ms longer, until a line comes; says how many there were
+# keeps its pins 20 ms longer, with a pause as long; says how many there were
 stream() {
 	local file count=0
 
 	trap - ERR
 	set +eE
-	exec 3<>"$WORK/stop"
-	until read -r -t 0.02 -u 3 _; do
+	while [ -e "$WORK/streaming" ]; do
 		file=$(find "$DIR" -type f -size +0 -size -16M 2>/dev/null |
 			head -n 3000 | shuf -n 1)
 		[ -z "$file" ] || ! pinfs dma --latency 20ms to-device \
 			"$file" "$WORK/sink" >/dev/null 2>&1 ||
 			count=$((count + 1))
+		sleep 0.02
 	done
 	echo "$count" >"$WORK/streamed"
 }
 
 stream_start() {
 	: >"$WORK/sink"
-	rm -f "$WORK/stop"
-	mkfifo "$WORK/stop"
+	: >"$WORK/streaming"
 	run_bg stream stream
 }
 
 stream_stop() {
-	echo >"$WORK/stop"
+	rm "$WORK/streaming"
 	wait_bg stream
 	streamed=$((streamed + $(cat "$WORK/streamed")))
 }
@@ -190,6 +191,7 @@ scene_off() {
 	stream_stop
 	release_pins
 	nothing_held
+	deferred=$(pinfs stats --json "$MNT" | jq ".breaks_waited - ${#held[@]}")
 }
 
 # scene_lost - the daemon was killed: what was held is let go, and fails
@@ -284,7 +286,7 @@ say_summary() {
 
 	[ -n "$1$out_of_space" ] || fail "it has printed nothing to tell"
 	[ "$PROGRAMS_SCENE" != pinned ] ||
-		more=" [${#held[@]} waits, $streamed DMA]"
+		more=" [${#held[@]} waits, $streamed DMA, $deferred of its own waited]"
 	[ -z "$out_of_space" ] || more=" [no space: ${out_of_space:0:100}]"
 	printf 'SUMMARY %s %s %s: %s%s\n' "${name%.sh}" "$PINFS_POOL_KIND" \
 		"$PROGRAMS_SCENE" "$(tr -s ' \t\n' ' ' <<<"$1")" "$more"
