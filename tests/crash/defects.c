@@ -145,7 +145,7 @@ static void make_script(struct script *sc, const struct seeded *d)
  * the next: how many lines a change takes depends on what the clock says. A defect
  * that shows only where a record's end meets another has so many recordings.
  */
-#define RECORDINGS 6u
+#define RECORDINGS 24u
 
 /* try_defect - true if it is as it should be: noticed, if there is one */
 static bool try_defect(struct scene *s, const struct seeded *d)
