@@ -146,6 +146,31 @@ by_fstab() {
 	after_umount "$pid"
 }
 
+# Two pools at once have nothing to do with each other.
+two_pools() {
+	local other=$WORK/other pid
+
+	expect mkfs.pinfs -s 32M "$other"
+	install_fstab "$POOL $MNT fuse.pinfs noauto 0 0" \
+		"$other $WORK/second fuse.pinfs noauto,layout_scope=range 0 0"
+	expect mount "$MNT"
+	expect mount "$WORK/second"
+	echo one >"$MNT/both"
+	echo two >"$WORK/second/both"
+	expect_equal 'one two' "$(cat "$MNT/both" "$WORK/second/both" | xargs)" \
+		"the same name in both"
+	expect_error 'cross-device' ln "$MNT/both" "$WORK/second/link"
+	expect mv "$MNT/both" "$WORK/second/moved"
+	pid=$(the_daemon)
+	expect umount "$MNT"
+	after_umount "$pid"
+	expect_equal one "$(cat "$WORK/second/moved")" "what the other pool has"
+	pid=$(pinfs info --json "$WORK/second" | jq .daemon_pid)
+	expect umount "$WORK/second"
+	await 30000 exit "$pid" || fail "the second daemon has not ended"
+	fsck_clean "$other"
+}
+
 # umount says so if somebody is in it; the file system goes on.
 busy() {
 	local pid
@@ -380,6 +405,7 @@ install_programs
 open_dev_fuse
 by_mount
 by_fstab
+two_pools
 busy
 unprivileged
 read_only
