@@ -5,7 +5,7 @@
 # tests use; gets the source package that tests/e2e/test_source.sh builds.
 # Says nothing and asks nobody when they are all there.
 #
-# usage: install-deps.sh [--build-only | --fuzz | --programs]
+# usage: install-deps.sh [--build-only | --fuzz | --programs | --bench]
 set -eu
 
 # The unit tests are part of the build, so their framework is needed for it.
@@ -22,6 +22,8 @@ test_packages=(
 fuzz_packages=(clang libclang-rt-14-dev)
 # For tests/programs/run.sh only.
 program_packages=(bonnie++ dbench postgresql postgresql-contrib rsync stress-ng)
+# For tests/bench only.
+bench_packages=(fuse2fs gnuplot-nox postgresql)
 # Not installed, but kept here for the test that builds it.
 source_package=hello
 sources=$(cd "$(dirname "$0")" && pwd)/build/sources
@@ -115,8 +117,10 @@ case ${1:-} in
 --build-only) mode=build ;;
 --fuzz) mode=fuzz ;;
 --programs) mode=programs ;;
+--bench) mode=bench ;;
 *)
-	echo "usage: install-deps.sh [--build-only | --fuzz | --programs]" >&2
+	echo "usage: install-deps.sh [--build-only | --fuzz | --programs |" \
+		"--bench]" >&2
 	exit 2
 	;;
 esac
@@ -129,6 +133,11 @@ fuzz) install "${build_packages[@]}" "${fuzz_packages[@]}" ;;
 programs)
 	install "${build_packages[@]}" "${test_packages[@]}" \
 		"${program_packages[@]}"
+	;;
+bench)
+	install "${build_packages[@]}" "${test_packages[@]}" \
+		"${bench_packages[@]}"
+	get_source
 	;;
 *)
 	install "${build_packages[@]}" "${test_packages[@]}"

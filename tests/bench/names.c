@@ -1,75 +1,182 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Creates and unlinks N files in DIR, over and over for SECONDS, and prints the
- * nanoseconds of one create (open, close) and of one unlink.
+ * What names cost, as operations a second, a line each: OPERATION FIGURE
+ *
+ *   names tree DIR FILES DIRS SECONDS    over and over, FILES empty ones in each of
+ *                                        DIRS directories: create and close, stat,
+ *                                        look-ups of names that are not there,
+ *                                        rename, unlink
+ *   names list DIR SECONDS               entries of DIR, opened, listed and closed
+ *                                        over and over
+ *
+ * stat asks the server each time (AT_STATX_FORCE_SYNC): from the kernel's caches
+ * every file system answers alike.
  */
-#include <errno.h>
+#include <dirent.h>
+#include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+static unsigned int files, dirs, lap;
 
 static double now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void die(const char *what)
+/* name_of - with the letter that says in which state the file is */
+static const char *name_of(char *buf, size_t size, char letter, unsigned int i)
 {
-	fprintf(stderr, "names: %s: %s\n", what, strerror(errno));
-	exit(1);
+	snprintf(buf, size, "d%u/%c%u", i % dirs, letter, i / dirs);
+	return buf;
 }
 
-static void create_one(int i)
+static void create(unsigned int i)
 {
-	char name[32];
-	int fd;
+	char name[64];
+	int fd = open(name_of(name, sizeof(name), 'n', i),
+		      O_CREAT | O_WRONLY | O_EXCL, 0644);
 
-	snprintf(name, sizeof(name), "n%d", i);
-	fd = open(name, O_CREAT | O_WRONLY | O_EXCL, 0644);
 	if (fd < 0)
-		die("create");
+		err(1, "create %s", name);
 	close(fd);
 }
 
-static void unlink_one(int i)
+static void ask(unsigned int i)
 {
-	char name[32];
+	struct statx st;
+	char name[64];
 
-	snprintf(name, sizeof(name), "n%d", i);
-	if (unlink(name))
-		die("unlink");
+	if (statx(AT_FDCWD, name_of(name, sizeof(name), 'n', i),
+		  AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st))
+		err(1, "stat %s", name);
+}
+
+/* miss - each time another name, for the kernel remembers that there is none */
+static void miss(unsigned int i)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "d%u/x%u-%u", i % dirs, lap, i);
+	if (access(name, F_OK) == 0)
+		errx(1, "there is %s", name);
+}
+
+static void move(unsigned int i)
+{
+	char from[64], to[64];
+
+	if (rename(name_of(from, sizeof(from), 'n', i),
+		   name_of(to, sizeof(to), 'm', i)))
+		err(1, "rename %s", from);
+}
+
+static void drop(unsigned int i)
+{
+	char name[64];
+
+	if (unlink(name_of(name, sizeof(name), 'm', i)))
+		err(1, "unlink %s", name);
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(unsigned int i);
+} phases[] = {
+	{ "create", create }, { "stat", ask },	  { "miss", miss },
+	{ "rename", move },   { "unlink", drop },
+};
+
+#define PHASES (sizeof(phases) / sizeof(phases[0]))
+
+static double timed(void (*fn)(unsigned int i))
+{
+	double start = now();
+
+	for (unsigned int i = 0; i < files * dirs; i++)
+		fn(i);
+	return now() - start;
+}
+
+static void make_dirs(void)
+{
+	char name[64];
+
+	for (unsigned int i = 0; i < dirs; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		if (mkdir(name, 0755))
+			err(1, "mkdir %s", name);
+	}
+}
+
+static void remove_dirs(void)
+{
+	char name[64];
+
+	for (unsigned int i = 0; i < dirs; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		if (rmdir(name))
+			err(1, "rmdir %s", name);
+	}
+}
+
+static void tree(double seconds)
+{
+	double took[PHASES] = { 0 }, end = now() + seconds;
+
+	make_dirs();
+	while (now() < end) {
+		for (size_t p = 0; p < PHASES; p++)
+			took[p] += timed(phases[p].fn);
+		lap++;
+	}
+	remove_dirs();
+	for (size_t p = 0; p < PHASES; p++)
+		printf("%s %.0f\n", phases[p].name,
+		       (double)lap * files * dirs / took[p]);
+}
+
+static void list(const char *path, double seconds)
+{
+	double start = now(), count = 0;
+
+	while (now() < start + seconds) {
+		DIR *d = opendir(path);
+
+		if (!d)
+			err(1, "%s", path);
+		while (readdir(d))
+			count++;
+		closedir(d);
+	}
+	printf("list %.0f\n", count / (now() - start));
 }
 
 int main(int argc, char **argv)
 {
-	double create = 0, remove = 0, start, end, count = 0;
-	int n;
-
-	if (argc != 4) {
-		fprintf(stderr, "usage: names DIR N SECONDS\n");
-		return 2;
+	if (argc == 6 && !strcmp(argv[1], "tree")) {
+		files = (unsigned int)atoi(argv[3]);
+		dirs = (unsigned int)atoi(argv[4]);
+		if (chdir(argv[2]))
+			err(1, "%s", argv[2]);
+		if (files && dirs) {
+			tree(atof(argv[5]));
+			return 0;
+		}
 	}
-	n = atoi(argv[2]);
-	if (chdir(argv[1]))
-		die(argv[1]);
-	end = now() + atof(argv[3]) * 1e9;
-	while (now() < end) {
-		start = now();
-		for (int i = 0; i < n; i++)
-			create_one(i);
-		create += now() - start;
-		start = now();
-		for (int i = 0; i < n; i++)
-			unlink_one(i);
-		remove += now() - start;
-		count += n;
+	if (argc == 4 && !strcmp(argv[1], "list")) {
+		list(argv[2], atof(argv[3]));
+		return 0;
 	}
-	printf("%.0f %.0f\n", create / count, remove / count);
-	return 0;
+	fprintf(stderr, "usage: names tree DIR FILES DIRS SECONDS\n"
+			"       names list DIR SECONDS\n");
+	return 2;
 }
