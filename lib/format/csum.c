@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Checksums and the name hash. */
-/* The state is on the stack, and its size fixed since version 0.8. */
-#define XXH_STATIC_LINKING_ONLY
 #include "format/format_i.h"
 
 #include <errno.h>
 #include <string.h>
-#include <xxhash.h>
+
+#include "format/hash.h"
 
 #define BLOCK_CSUM_OFF offsetof(struct pinfs_blkhdr, csum)
 
 uint64_t format_csum(const void *buf, size_t n, size_t csum_off, uint64_t seed)
 {
-	static const uint8_t zero[8];
-	const uint8_t *b = buf;
-	XXH3_state_t state;
-
-	XXH3_INITSTATE(&state);
-	XXH3_64bits_reset_withSeed(&state, seed);
-	XXH3_64bits_update(&state, b, csum_off);
-	XXH3_64bits_update(&state, zero, sizeof(zero));
-	XXH3_64bits_update(&state, b + csum_off + 8, n - csum_off - 8);
-	return XXH3_64bits_digest(&state);
+#ifdef HAVE_AVX2
+	if (__builtin_cpu_supports("avx2"))
+		return hash_with_hole_avx2(buf, n, csum_off, seed);
+#endif
+	return hash_with_hole(buf, n, csum_off, seed);
 }
 
 static uint64_t block_csum(const struct pinfs_blkhdr *hdr, uint64_t seed)
