@@ -22,13 +22,19 @@
 /* Extents that one transaction frees: what fits the smallest lane with ease. */
 #define RECLAIM_BUDGET 256u
 
-/* --- the cache: inodes that somebody has a handle of ---------------------------- */
+/* --- the cache ------------------------------------------------------------------- */
 
 #define BUCKETS 4096u
 
+/*
+ * struct bucket - inodes that somebody has a handle of, and the one that was used
+ * last: requests about a file come one after the other, and looking at a slot,
+ * with its checksum, takes longer than most of them
+ */
 struct bucket {
 	pthread_mutex_t lock;
 	struct inode *first;
+	struct inode *idle; /* one of them without a handle, or NULL */
 };
 
 struct icache {
@@ -45,12 +51,25 @@ int icache_open(struct volume *vol)
 	return 0;
 }
 
+static void inode_destroy(struct inode *ip)
+{
+	if (ip->vol->on_evict)
+		ip->vol->on_evict(ip);
+	pthread_rwlock_destroy(&ip->lock);
+	free(ip);
+}
+
 void icache_close(struct volume *vol)
 {
 	if (!vol->icache)
 		return;
-	for (unsigned int i = 0; i < BUCKETS; i++)
-		pthread_mutex_destroy(&vol->icache->bucket[i].lock);
+	for (unsigned int i = 0; i < BUCKETS; i++) {
+		struct bucket *b = &vol->icache->bucket[i];
+
+		if (b->idle)
+			inode_destroy(b->idle);
+		pthread_mutex_destroy(&b->lock);
+	}
 	free(vol->icache);
 	vol->icache = NULL;
 }
@@ -99,14 +118,6 @@ static struct inode *inode_make(struct volume *vol, uint64_t ino,
 	ip->refs = 1;
 	inode_lock_init(&ip->lock);
 	return ip;
-}
-
-static void inode_destroy(struct inode *ip)
-{
-	if (ip->vol->on_evict)
-		ip->vol->on_evict(ip);
-	pthread_rwlock_destroy(&ip->lock);
-	free(ip);
 }
 
 /* inode_load - look at the slot; -ESTALE if it is free */
@@ -167,10 +178,10 @@ int inode_get(struct volume *vol, uint64_t ino, uint32_t gen,
 
 	pthread_mutex_lock(&b->lock);
 	ip = bucket_find(b, ino);
-	if (ip)
-		ip->refs++;
-	else
+	if (!ip)
 		err = bucket_load(vol, b, ino, &ip);
+	else if (ip->refs++ == 0)
+		b->idle = NULL;
 	pthread_mutex_unlock(&b->lock);
 	journal_leave(vol->journal, guard);
 	if (err)
@@ -199,6 +210,21 @@ static void bucket_remove(struct bucket *b, struct inode *ip)
 	while (*at != ip)
 		at = &(*at)->next;
 	*at = ip->next;
+}
+
+/*
+ * bucket_keep - ip, whose last handle goes, stays; returns what it takes the place
+ * of, to be destroyed, or NULL
+ */
+static struct inode *bucket_keep(struct bucket *b, struct inode *ip)
+{
+	struct inode *old = b->idle;
+
+	ip->refs = 0;
+	if (old)
+		bucket_remove(b, old);
+	b->idle = ip;
+	return old;
 }
 
 /*
@@ -265,10 +291,14 @@ void inode_put(struct inode *ip)
 	return;
 
 last:
-	if (!ip->dead)
+	/* What the layout layer knows of a file goes with its last handle. */
+	if (!ip->dead && !atomic_load(&ip->layout))
+		ip = bucket_keep(b, ip);
+	else if (!ip->dead)
 		bucket_remove(b, ip);
 	pthread_mutex_unlock(&b->lock);
-	inode_destroy(ip);
+	if (ip)
+		inode_destroy(ip);
 }
 
 static int by_ino(const void *a, const void *b)
