@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,16 @@ struct map {
 	bool full; /* nothing was clear when somebody looked */
 };
 
+/*
+ * Where chunks are, as far as they were looked for: a handle of an inode is made
+ * each time that somebody asks for one, and two levels of a tree are as many cache
+ * misses. Blocks of the inode file are never moved or given back, so a place stays
+ * right. The entry of a chunk is the place of all chunks with its number modulo
+ * PLACES: a word of its block number, and above that of what tells those apart.
+ */
+#define PLACES	   16384u
+#define PLACE_BITS 40 /* of the block number */
+
 struct itable {
 	struct volume *vol;
 	struct inode file; /* inode 0; its lock orders changes of its tree */
@@ -39,6 +50,7 @@ struct itable {
 	uint64_t map_room;
 	uint64_t current; /* group that numbers come from */
 	uint32_t next; /* position in it: none before it is free */
+	_Atomic uint64_t place[PLACES]; /* 0: not known */
 };
 
 /* struct number - one taken or given back by a transaction */
@@ -137,18 +149,61 @@ static int find_mapped(struct itable *it, uint64_t lblk, struct extent *e)
 	return err;
 }
 
-int itable_locate(struct volume *vol, uint64_t ino, uint64_t *blkno)
+/* struct chunk - the one that an inode is in */
+struct chunk {
+	uint64_t lblk; /* its first */
+	uint64_t len;
+	_Atomic uint64_t *place;
+	uint64_t tag; /* of its number, what place does not say */
+};
+
+static struct chunk chunk_of(struct itable *it, uint64_t lblk)
+{
+	uint64_t group = lblk / PINFS_IMAP_BLOCKS;
+	uint64_t in = lblk % PINFS_IMAP_BLOCKS / CHUNK;
+	uint64_t number = group * div_round_up(PINFS_IMAP_BLOCKS, CHUNK) + in;
+
+	return (struct chunk){
+		.lblk = group * PINFS_IMAP_BLOCKS + in * CHUNK,
+		.len = min_u64(CHUNK, PINFS_IMAP_BLOCKS - in * CHUNK),
+		.place = &it->place[number % PLACES],
+		.tag = number / PLACES,
+	};
+}
+
+/* place_chunk - remember it, if it is in one piece */
+static int place_chunk(struct itable *it, const struct chunk *c)
 {
 	struct extent e = { 0 };
+	int err = find_mapped(it, c->lblk, &e);
+
+	if (!err && e.pblk && e.len >= c->len &&
+	    volume_has(it->vol, e.pblk, c->len))
+		atomic_store_explicit(c->place, c->tag << PLACE_BITS | e.pblk,
+				      memory_order_relaxed);
+	return err;
+}
+
+int itable_locate(struct volume *vol, uint64_t ino, uint64_t *blkno)
+{
+	uint64_t lblk = slot_lblk(ino), place;
+	struct extent e = { 0 };
+	struct chunk c;
 	int err;
 
 	if (ino == 0 || ino >> PINFS_INO_BITS)
 		return -ESTALE;
-	err = find_mapped(vol->itable, slot_lblk(ino), &e);
+	c = chunk_of(vol->itable, lblk);
+	place = atomic_load_explicit(c.place, memory_order_relaxed);
+	if (place && place >> PLACE_BITS == c.tag) {
+		*blkno = (place & ((1ull << PLACE_BITS) - 1)) + (lblk - c.lblk);
+		return 0;
+	}
+	err = find_mapped(vol->itable, lblk, &e);
 	if (!err && e.pblk == 0)
 		err = -ESTALE;
 	*blkno = e.pblk;
-	return err;
+	return err ? err : place_chunk(vol->itable, &c);
 }
 
 /* --- growing the file ------------------------------------------------------------ */
