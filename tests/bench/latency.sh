@@ -30,7 +30,7 @@ dma_start() {
 		while "$build/pinfs" dma from-device --engine="$1" --create \
 			--bandwidth="$bandwidth" "$dir/device" "$dir/mnt/dma" \
 			2>>"$dir/dma.log" >>"$dir/dma.$1"; do
-			echo done >>"$dir/dma.$1"
+			echo moved >>"$dir/dma.$1"
 		done
 	) &
 	dma_pid=$!
@@ -48,11 +48,11 @@ dma_stop() {
 with_dma() {
 	dma_start "$1"
 	"$build/latency" -n "$count" "$dir/mnt" "DMA, $1"
-	kill -0 "$dma_pid" || {
-		echo "latency.sh: the DMA failed: $(cat "$dir/dma.log")" >&2
+	if ! kill -0 "$dma_pid" || { dma_stop && ! grep -q moved "$dir/dma.$1"; }
+	then
+		echo "latency.sh: no DMA by $1: $(cat "$dir/dma.log")" >&2
 		exit 1
-	}
-	dma_stop
+	fi
 }
 
 trap cleanup EXIT
