@@ -23,7 +23,7 @@ fuzz_packages=(clang libclang-rt-14-dev)
 # For tests/programs/run.sh only.
 program_packages=(bonnie++ dbench postgresql postgresql-contrib rsync stress-ng)
 # For tests/bench only.
-bench_packages=(fuse2fs gnuplot-nox postgresql)
+bench_packages=(fuse2fs gnuplot-nox linux-perf postgresql)
 # Not installed, but kept here for the test that builds it.
 source_package=hello
 sources=$(cd "$(dirname "$0")" && pwd)/build/sources

@@ -51,16 +51,19 @@ lines() {
 }
 
 bars() {
+	local n
+
+	n=$(wc -l <"$data")
 	common
+	echo "set terminal svg size 720,$((90 + 18 * n)) font 'sans,11' noenhanced"
 	echo "set style fill solid 0.7 border -1"
-	echo "set boxwidth 0.6"
 	echo "unset key"
-	echo "set yrange [0:*]"
-	echo "set xtics rotate by -35"
-	echo "set rmargin 12"
+	echo "set xrange [0:*]"
+	echo "set yrange [$n - 0.4:-0.6]"
 	echo "set datafile separator tab"
-	printf "plot '%s' using 0:2:xtic(1) with boxes lc rgb '#4477aa', " "$data"
-	echo "1 with lines lc rgb '#cc3311' lw 2"
+	echo "set arrow from 1, graph 0 to 1, graph 1 nohead front lc rgb '#cc3311' lw 2"
+	printf "plot '%s' using (0):0:(0):2:(\$0-0.32):(\$0+0.32):ytic(1) " "$data"
+	echo "with boxxyerror lc rgb '#4477aa'"
 }
 
 command -v gnuplot >/dev/null || {

@@ -123,7 +123,14 @@ function table(c,    sides, n, i, k, line) {
 		print ""
 }
 
+# With -v bars=SIDE: lines "workload, ratio" for plot.sh bars, of file systems only
 END {
+	if (bars) {
+		for (i = 1; i <= titles; i++)
+			if (class[title[i]] != "dma" && ratio(title[i], bars) >= 0)
+				printf "%s\t%.3f\n", title[i], ratio(title[i], bars)
+		exit
+	}
 	for (k = 1; k <= 6; k++)
 		table(classes[k])
 	printf "%d targets met, %d missed, %d rounds\n", met, missed, rounds

@@ -12,7 +12,8 @@
 #   DIR=/dev/shm        where the images are
 #   ONLY=PATTERN        workloads whose title or class matches (grep -E)
 #   SIDES='pinfs ...'   no more than these sides
-#   OUT=FILE            all single figures, one a line, for report.awk and plot.sh
+#   OUT=FILE            all single figures, one a line, for report.awk
+#   PLOTS=DIR           draw the ratios there, as SVG
 #
 # install-deps.sh --bench gets what it needs.
 set -euo pipefail
@@ -155,3 +156,8 @@ for workload in "${workloads[@]}"; do
 	[ -s "$dir/figures.now" ] || die "$title: no figures"
 done
 awk -f "$here/report.awk" "$out"
+[ -z "${PLOTS:-}" ] || for side in ceiling fuse2fs; do
+	awk -v bars=$side -f "$here/report.awk" "$out" |
+		"$here/plot.sh" bars "pinfs : $side, more is better" \
+			>"$PLOTS/suite-$side.svg"
+done
