@@ -366,6 +366,7 @@ int fs_change_init(struct fs *fs, uint64_t node, struct fs_change *ch)
 	ch->brk.offset = ch->offset;
 	ch->brk.length = ch->length;
 	ch->brk.owner = owner_of(ch);
+	ch->brk.no_wait = ch->flags & FS_CHANGE_NO_WAIT;
 	ch->brk.run = run_change;
 	ch->brk.fail = fail_change;
 	err = layout_break_init(&ch->brk, fs->layouts, ch->ip);

@@ -263,6 +263,7 @@ void fs_info(struct fs *fs, struct pinfs_ioc_info *info);
 /* --- layout changes (change.c) ------------------------------------------------------------ */
 
 #define FS_CHANGE_KEEP_SIZE 1u
+#define FS_CHANGE_NO_WAIT   2u /* -EBUSY at once if it had to wait */
 
 /*
  * struct fs_change - a layout change on its way; a part of the caller's request

@@ -181,6 +181,10 @@ static enum layout_break_step enqueue(struct layout_break *brk)
 {
 	struct layout *lo = brk->layout;
 
+	if (!brk->cancelled && brk->no_wait && is_busy(lo, brk)) {
+		atomic_fetch_add(&count_of(brk->ls)->timed_out, 1);
+		brk->cancelled = -EBUSY;
+	}
 	if (brk->cancelled)
 		return brk->step = LAYOUT_BREAK_DONE;
 	brk->number = next_number(brk->ls);

@@ -264,6 +264,7 @@ struct layout_break {
 	uint64_t first; /* blocks [first, end) of the file are unmapped or */
 	uint64_t end; /* moved, none if first == end; for scope range */
 	struct layout_owner owner;
+	bool no_wait; /* fail with -EBUSY rather than wait */
 	void (*run)(struct layout_break *brk);
 	void (*fail)(struct layout_break *brk, int err);
 	/* The protocol's: */
@@ -292,8 +293,8 @@ int layout_break_init(struct layout_break *brk, struct layouts *ls,
  * Calls run before it returns if the file is idle (L3); else the break waits,
  * without a thread (L9), and run is called on the work queue when the breaks
  * ahead of it are done and the last pin set has left (L8), or fail, with -EINTR
- * or -EBUSY, when it is cancelled or out of time (L7). Do not touch brk after
- * this.
+ * or -EBUSY, when it is cancelled or out of time (L7). With no_wait it is out of
+ * time at once, and fail called before this returns. Do not touch brk after this.
  */
 void layout_break(struct layout_break *brk);
 

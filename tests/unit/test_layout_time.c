@@ -146,18 +146,25 @@ static void change_over(struct fs_change *ch, int err)
 	gate_pass(&c->over);
 }
 
-static void change_start(struct rig *r, struct change *c,
-			 enum pinfs_change kind)
+static void change_flagged(struct rig *r, struct change *c,
+			   enum pinfs_change kind, unsigned int flags)
 {
 	memset(c, 0, sizeof(*c));
 	gate_init(&c->over);
 	c->ch.kind = kind;
+	c->ch.flags = flags;
 	c->ch.offset = kind == PINFS_CHANGE_TRUNCATE ? 0 : PINFS_BLOCK_SIZE;
 	c->ch.length = 4 * PINFS_BLOCK_SIZE;
 	c->ch.who.pid = (uint32_t)getpid();
 	c->ch.done = change_over;
 	ck_assert_int_eq(fs_change_init(r->sf.fs, r->node[0], &c->ch), 0);
 	fs_change_start(&c->ch);
+}
+
+static void change_start(struct rig *r, struct change *c,
+			 enum pinfs_change kind)
+{
+	change_flagged(r, c, kind, 0);
 }
 
 static void check_unchanged(struct rig *r)
@@ -226,6 +233,29 @@ START_TEST(timeout_changes_nothing)
 END_TEST
 
 /* Many that run out of time at once, over two files, as their pins go. */
+/* A change that must not wait fails before it has begun to, or is made. */
+START_TEST(no_wait_is_over_at_once)
+{
+	struct pin_set *set;
+	struct change c;
+	struct rig r;
+
+	rig_setup(&r, NULL);
+	set = rig_hold(&r, r.ip[0]);
+	change_flagged(&r, &c, (enum pinfs_change)_i, FS_CHANGE_NO_WAIT);
+	ck_assert_uint_eq(gate_count(&c.over), 1);
+	ck_assert_int_eq(c.err, -EBUSY);
+	ck_assert_uint_eq(rig_stats(&r).timed_out, 1);
+	ck_assert_uint_eq(rig_stats(&r).breaks_waited, 0);
+	check_unchanged(&r);
+	pin_set_free(set);
+	change_flagged(&r, &c, (enum pinfs_change)_i, FS_CHANGE_NO_WAIT);
+	ck_assert_uint_eq(gate_count(&c.over), 1);
+	ck_assert_int_eq(c.err, 0);
+	rig_teardown(&r);
+}
+END_TEST
+
 START_TEST(timeouts_and_pins_race)
 {
 	const struct fs_options opt = { .break_timeout_ns = 2 * MSEC };
@@ -723,6 +753,8 @@ int main(void)
 	rig_add(s, "interrupted", interrupted_changes_nothing,
 		PINFS_CHANGE_INSERT_RANGE + 1);
 	rig_add(s, "timeout", timeout_changes_nothing, 1);
+	rig_add(s, "no wait", no_wait_is_over_at_once,
+		PINFS_CHANGE_INSERT_RANGE + 1);
 	rig_add(s, "timeouts race", timeouts_and_pins_race, 1);
 	rig_add(s, "stuck DMA is named", stuck_dma_is_named, 1);
 	rig_add(s, "said again", said_again_when_it_doubles, 1);
