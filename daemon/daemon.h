@@ -7,6 +7,7 @@
  *   main          the mount's life: start-up, drain, unmount (main.c)
  *   signals       SIGTERM and its like, and deadly faults (signals.c)
  *   workers       requests; never for a pin (session.c, L9)
+ *   rings         the same, over io_uring (ring.c)
  *   DMA server    accept, watcher, one a connection (dma_server.c)
  *   errands       invalidations around an ioctl (crew.c, C5), and what a
  *                 client's pins have to wait for (pinsets.c)
@@ -25,6 +26,7 @@
 #include "fs/fs.h"
 #include "handle.h"
 #include "options.h"
+#include "ring.h"
 
 #define PROGRAM "pinfsd"
 
@@ -43,13 +45,19 @@ struct daemon {
 	struct fuse_session *se;
 	struct handles *handles;
 	struct pinsets *pinsets;
+	struct ring *ring; /* over io_uring */
 	struct crew *crew; /* errands; all done before fs is closed */
 	struct dma_server *dma;
 	atomic_bool ending; /* asked to end, or unmounted */
 };
 
+extern _Thread_local bool ring_adopted;
+
+/* daemon_of - called by each handler that does anything */
 static inline struct daemon *daemon_of(fuse_req_t req)
 {
+	if (!ring_adopted)
+		ring_adopt(req);
 	return fuse_req_userdata(req);
 }
 

@@ -13,6 +13,9 @@
  *                               then answers; called once, by any thread
  *
  * on_interrupt() runs with the request's lock held, so that it must not answer.
+ *
+ * Over io_uring the ring (ring.c) has the part of fuse_req_interrupt_func(), and a
+ * say in whether there may be one more that waits.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +29,8 @@
 struct deferred {
 	struct fs_change change;
 	struct daemon *d;
+	struct ring_wait ring;
+	int refused; /* by the ring, as one too many */
 	fuse_req_t req;
 	fuse_ino_t node;
 	void (*answer)(struct deferred *df, int err); /* also frees it */
@@ -36,10 +41,17 @@ struct deferred {
 	int err;
 };
 
+/* answered - it is over, and so is the request */
+static void answered(struct deferred *df)
+{
+	ring_drop(df->d->ring, &df->ring);
+	free(df);
+}
+
 static void answer_err(struct deferred *df, int err)
 {
 	ops_reply(df->req, err);
-	free(df);
+	answered(df);
 }
 
 static void on_interrupt(fuse_req_t req, void *arg)
@@ -50,11 +62,19 @@ static void on_interrupt(fuse_req_t req, void *arg)
 	fs_change_interrupt(&df->change);
 }
 
+static void on_ring_interrupt(struct ring_wait *w)
+{
+	struct deferred *df = container_of(w, struct deferred, ring);
+
+	fs_change_interrupt(&df->change);
+}
+
 static void on_done(struct fs_change *change, int err)
 {
 	struct deferred *df = container_of(change, struct deferred, change);
 
 	fuse_req_interrupt_func(df->req, NULL, NULL);
+	ring_unlisten(df->d->ring, &df->ring);
 	df->answer(df, err);
 }
 
@@ -75,11 +95,17 @@ static struct deferred *deferred_new(fuse_req_t req, fuse_ino_t node,
 	df->change.length = len;
 	df->change.who = ops_caller(req);
 	df->change.done = on_done;
+	df->ring.interrupt = on_ring_interrupt;
+	df->refused = ring_hold(df->d->ring, &df->ring, req, false);
+	if (df->refused)
+		df->change.flags = FS_CHANGE_NO_WAIT;
 	return df;
 }
 
 static void deferred_start(struct deferred *df)
 {
+	struct ring *ring = df->d->ring;
+	uint32_t pid = df->change.who.pid;
 	int err = fs_change_init(df->d->fs, df->node, &df->change);
 
 	if (err) {
@@ -87,7 +113,9 @@ static void deferred_start(struct deferred *df)
 		return;
 	}
 	fuse_req_interrupt_func(df->req, on_interrupt, df);
+	ring_listen(ring, &df->ring, df->req);
 	fs_change_start(&df->change);
+	ring_look(ring, pid);
 }
 
 /* --- setattr -------------------------------------------------------------- */
@@ -144,7 +172,7 @@ static void answer_attr(struct deferred *df, int err)
 		ops_reply(df->req, err);
 	else
 		set_attr(df->req, df->node, &df->attr, df->set);
-	free(df);
+	answered(df);
 }
 
 void op_setattr(fuse_req_t req, fuse_ino_t node, struct stat *attr, int to_set,
@@ -208,7 +236,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off,
 		ops_reply(req, -ENOMEM);
 		return;
 	}
-	df->change.flags = modes[i].flags;
+	df->change.flags |= modes[i].flags;
 	deferred_start(df);
 }
 
@@ -220,19 +248,26 @@ void op_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t off,
  * Both are errands of their own (C5); a truncate of the file that waits may
  * keep them waiting as well, and nobody else.
  */
-static void after_range(void *arg)
+static void reply_range(struct ring_wait *w)
 {
-	struct deferred *df = arg;
+	struct deferred *df = container_of(w, struct deferred, ring);
 	struct crew *crew = df->d->crew;
 
-	if (!df->err)
-		notify_invalidate(df->d, df->node, 0, 0);
 	if (df->err)
 		ops_reply(df->req, df->err);
 	else
 		fuse_reply_ioctl(df->req, 0, NULL, 0);
-	free(df);
+	answered(df);
 	crew_leave(crew);
+}
+
+static void after_range(void *arg)
+{
+	struct deferred *df = arg;
+
+	if (!df->err)
+		notify_invalidate(df->d, df->node, 0, 0);
+	ring_answer(df->d->ring, &df->ring, reply_range);
 }
 
 static void answer_range(struct deferred *df, int err)
@@ -261,12 +296,16 @@ void deferred_range(fuse_req_t req, fuse_ino_t node, enum pinfs_change kind,
 	if (!df)
 		goto err_reply;
 	df->answer = answer_range;
+	err = df->refused;
+	if (err)
+		goto err_free;
 	crew_enter(df->d->crew);
 	err = crew_spawn(df->d->crew, before_range, df);
 	if (!err)
 		return;
 	crew_leave(df->d->crew);
-	free(df);
+err_free:
+	answered(df);
 err_reply:
 	ops_reply(req, err);
 }

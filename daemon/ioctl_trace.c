@@ -19,6 +19,8 @@
 struct reader {
 	struct trace_waiter waiter;
 	struct trace *trace;
+	struct ring *ring;
+	struct ring_wait held;
 	fuse_req_t req;
 	atomic_bool interrupted;
 	pthread_mutex_t begun; /* held until it has been left waiting */
@@ -29,11 +31,13 @@ struct reader {
 static void answer(struct reader *r, int n)
 {
 	fuse_req_interrupt_func(r->req, NULL, NULL);
+	ring_unlisten(r->ring, &r->held);
 	r->io.count = n > 0 ? (uint32_t)n : 0;
 	if (n < 0)
 		ops_reply(r->req, n);
 	else
 		fuse_reply_ioctl(r->req, 0, &r->io, sizeof(r->io));
+	ring_drop(r->ring, &r->held);
 	pthread_mutex_destroy(&r->begun);
 	free(r);
 }
@@ -55,20 +59,31 @@ static void on_wake(struct trace_waiter *w)
 	answer(r, n == 0 ? -EINTR : n);
 }
 
-static void on_interrupt(fuse_req_t req, void *arg)
+static void interrupt(struct reader *r)
 {
-	struct reader *r = arg;
-
-	(void)req;
 	atomic_store(&r->interrupted, true);
 	trace_cancel(r->trace, &r->waiter);
 }
 
+static void on_interrupt(fuse_req_t req, void *arg)
+{
+	(void)req;
+	interrupt(arg);
+}
+
+static void on_ring_interrupt(struct ring_wait *w)
+{
+	interrupt(container_of(w, struct reader, held));
+}
+
 static void begin(struct reader *r)
 {
+	uint32_t pid = (uint32_t)fuse_req_ctx(r->req)->pid;
+	struct ring *ring = r->ring;
 	int n;
 
 	fuse_req_interrupt_func(r->req, on_interrupt, r);
+	ring_listen(ring, &r->held, r->req);
 	pthread_mutex_lock(&r->begun);
 	n = read_events(r, &r->waiter);
 	/* What came before it was left waiting has found nobody to wake. */
@@ -77,6 +92,7 @@ static void begin(struct reader *r)
 	pthread_mutex_unlock(&r->begun);
 	if (n != 0)
 		answer(r, n);
+	ring_look(ring, pid);
 }
 
 /* first_call - have events recorded from here on */
@@ -96,6 +112,7 @@ int ioc_trace(struct ioc *io)
 	const struct pinfs_ioc_trace *in = io->in;
 	struct trace *tr = layouts_trace(fs_layouts(io->d->fs));
 	struct reader *r;
+	int err;
 
 	if (!ioc_is_owner(io))
 		return -EPERM;
@@ -106,6 +123,13 @@ int ioc_trace(struct ioc *io)
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
+	err = ring_hold(io->d->ring, &r->held, io->req, false);
+	if (err) {
+		free(r);
+		return err;
+	}
+	r->held.interrupt = on_ring_interrupt;
+	r->ring = io->d->ring;
 	r->trace = tr;
 	r->req = io->req;
 	r->io.cursor = in->cursor;

@@ -38,7 +38,9 @@ static int find_mountpoint(struct daemon *d)
 
 	/* A dead mount may still answer from what the kernel remembers. */
 	if (statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_TYPE, &st)) {
-		if (errno == ENOTCONN || errno == ECONNABORTED)
+		/* The last: its rings are being taken down just now. */
+		if (errno == ENOTCONN || errno == ECONNABORTED ||
+		    errno == ECANCELED)
 			log_error("%s: a daemon that was mounted here has "
 				  "ended; run fusermount3 -u %s, then mount "
 				  "again",
@@ -226,11 +228,15 @@ static int serve_fs(struct daemon *d)
 		log_error("DMA socket: %s", strerror(-err));
 		return err;
 	}
-	err = session_mount(d->session);
+	err = ring_start(d->ring);
+	if (!err)
+		err = session_mount(d->session);
 	if (err)
 		dma_server_stop(d->dma);
 	else
 		err = live(d);
+	/* Answers that errands still give need the rings. */
+	ring_stop(d->ring);
 	crew_wait(d->crew);
 	return err;
 }
@@ -283,6 +289,8 @@ static int prepare(struct daemon *d)
 	int err;
 
 	err = add_mount_options(d);
+	if (!err)
+		err = ring_new(d);
 	if (err)
 		return err;
 	d->handles = handles_new();
@@ -301,6 +309,7 @@ static void forget(struct daemon *d)
 	pinsets_free(d->pinsets);
 	dma_server_free(d->dma);
 	crew_free(d->crew);
+	ring_free(d->ring);
 	handles_free(d->handles);
 	options_free(&d->opt);
 	free(d->mountpoint);

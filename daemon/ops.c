@@ -109,6 +109,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		want(conn, wanted[i]);
 	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		refuse(conn, refused[i]);
+	ring_agree(d->ring, conn);
 	conn->max_write = IO_MAX;
 	conn->max_readahead = READ_AHEAD;
 	conn->max_background = BACKGROUND;

@@ -13,6 +13,9 @@
 #include "daemon.h"
 
 #define THREADS_MAX   1024u
+#define DEPTH_MIN     16u
+#define DEPTH_MAX     4096u
+#define DEPTH	      64u
 #define BREAK_WARN_NS (10 * NSEC_PER_SEC)
 
 enum { KEY_HELP = 1, KEY_VERSION, KEY_FOREGROUND, KEY_DEBUG };
@@ -49,6 +52,9 @@ static void help(void)
 	       "    break_warn=TIME         it is logged after that (default "
 	       "10, 0: never)\n"
 	       "    threads=N               that serve requests\n"
+	       "    io_uring                requests through io_uring, if libfuse and the\n"
+	       "                            kernel have it\n"
+	       "    io_uring_q_depth=N      how many at a time, for each CPU (64)\n"
 	       "    ro, allow_other, ...    those of mount.fuse3(8)\n"
 	       "  --help       print this and exit\n"
 	       "  --version    print the version and exit\n"
@@ -115,6 +121,16 @@ static void take_threads(struct options *opt, const char *option,
 	opt->threads = (unsigned int)n;
 }
 
+static void take_depth(struct options *opt, const char *option,
+		       const char *value)
+{
+	uint64_t n = 0;
+
+	if (tool_parse_size(value, &n) || n < DEPTH_MIN || n > DEPTH_MAX)
+		bad_value(option, "a number from 16 to 4096");
+	opt->io_uring_depth = (unsigned int)n;
+}
+
 /* keep: libfuse is to know of it as well */
 static const struct {
 	const char *name; /* a value follows what ends in '=' */
@@ -128,6 +144,8 @@ static const struct {
 	{ "break_timeout=", take_timeout, 0, false },
 	{ "break_warn=", take_warn, 0, false },
 	{ "threads=", take_threads, 0, false },
+	{ "io_uring_q_depth=", take_depth, 0, false },
+	{ "io_uring", NULL, offsetof(struct options, io_uring), false },
 	{ "ro", NULL, offsetof(struct options, fs.read_only), true },
 	{ "allow_other", NULL, offsetof(struct options, allow_other), true },
 	{ "fsname=", NULL, offsetof(struct options, fsname), true },
@@ -215,6 +233,7 @@ static void set_defaults(struct options *opt)
 	unsigned int n = cpus > 0 && cpus < 32 ? (unsigned int)cpus : 2;
 
 	opt->threads = n < 2 ? 4 : 2 * n;
+	opt->io_uring_depth = DEPTH;
 	opt->fs.workers = n < 2 ? 2 : n;
 	opt->fs.break_warn_ns = BREAK_WARN_NS;
 }

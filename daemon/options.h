@@ -14,6 +14,8 @@ struct options {
 	bool foreground;
 	bool debug;
 	bool allow_other;
+	bool io_uring; /* asked for */
+	unsigned int io_uring_depth; /* requests in each ring */
 	bool fsname; /* given by the user */
 	bool subtype;
 	unsigned int threads; /* that serve requests */

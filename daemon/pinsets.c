@@ -21,6 +21,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "base/util.h"
 #include "pool/pool.h"
 #include "transfer/client.h"
 
@@ -275,11 +276,15 @@ int ioc_pin_begin(struct ioc *io)
 /* struct call - one of them, on its way */
 struct call {
 	fuse_req_t req;
+	struct ring *ring;
+	struct ring_wait held;
 	struct pinset *set;
 	struct inode *ip; /* extend */
 	uint64_t offset; /* extend, of the file */
 	uint64_t length;
 	uint64_t end; /* end */
+	int err; /* how it ended */
+	struct pinfs_ioc_pin_extend out; /* extend: what it found */
 };
 
 static void on_interrupt(fuse_req_t req, void *arg)
@@ -290,19 +295,33 @@ static void on_interrupt(fuse_req_t req, void *arg)
 	client_interrupt(call->set->client);
 }
 
+static void on_ring_interrupt(struct ring_wait *w)
+{
+	struct call *call = container_of(w, struct call, held);
+
+	client_interrupt(call->set->client);
+}
+
 /* listen, unlisten - what interrupted one call is none of the next one's */
 static void listen(struct call *call)
 {
 	client_resume(call->set->client);
 	fuse_req_interrupt_func(call->req, on_interrupt, call);
+	ring_listen(call->ring, &call->held, call->req);
+	ring_look(call->ring, (uint32_t)fuse_req_ctx(call->req)->pid);
 }
 
 static void unlisten(struct call *call)
 {
 	fuse_req_interrupt_func(call->req, NULL, NULL);
+	ring_unlisten(call->ring, &call->held);
 }
 
-/* call_start - fn(call) as an errand, with the set that id and key name */
+/*
+ * call_start - fn(call) as an errand, with the set that id and key name
+ *
+ * There is always room in the ring for an end, which does not wait for pins.
+ */
 static int call_start(struct ioc *io, uint64_t id, uint64_t key,
 		      const struct call *like, void (*fn)(void *arg))
 {
@@ -313,9 +332,14 @@ static int call_start(struct ioc *io, uint64_t id, uint64_t key,
 		return err;
 	*call = *like;
 	call->req = io->req;
-	err = take(io->d->pinsets, id, key, &call->set);
+	call->ring = io->d->ring;
+	call->held.interrupt = on_ring_interrupt;
+	err = ring_hold(call->ring, &call->held, io->req, !call->ip);
 	if (err)
 		goto err_free;
+	err = take(io->d->pinsets, id, key, &call->set);
+	if (err)
+		goto err_drop;
 	/* Before it is on its way: from then on it is the errand's. */
 	if (call->ip) {
 		err = may_move(io, client_direction(call->set->client));
@@ -329,6 +353,8 @@ static int call_start(struct ioc *io, uint64_t id, uint64_t key,
 		inode_put(call->ip);
 	if (give_back(call->set))
 		end_soon(io->d->pinsets, call->set);
+err_drop:
+	ring_drop(call->ring, &call->held);
 err_free:
 	free(call);
 	return err;
@@ -346,44 +372,49 @@ static void fill(const struct pinset *s, struct pinfs_ioc_pin_extend *out)
 	out->more = client_extents(s->client, &after, &next, 1) > 0;
 }
 
-/* over - answered when it is no longer busy: the next call may be on its way */
-static void over(struct call *call, const struct pinfs_ioc_pin_extend *out,
-		 int err)
+static void reply(struct ring_wait *w)
 {
-	fuse_req_t req = call->req;
+	struct call *call = container_of(w, struct call, held);
+
+	if (call->err)
+		ops_reply(call->req, call->err);
+	else if (call->ip)
+		fuse_reply_ioctl(call->req, 0, &call->out, sizeof(call->out));
+	else
+		fuse_reply_ioctl(call->req, 0, NULL, 0);
+	ring_drop(call->ring, &call->held);
+	free(call);
+}
+
+/* over - answered when it is no longer busy: the next call may be on its way */
+static void over(struct call *call)
+{
 	struct pinset *s = call->set;
 
-	free(call);
 	if (give_back(s)) {
 		end_unknown(s);
-		err = -ECANCELED;
+		call->err = -ECANCELED;
 	}
-	if (err)
-		ops_reply(req, err);
-	else
-		fuse_reply_ioctl(req, 0, out, sizeof(*out));
+	ring_answer(call->ring, &call->held, reply);
 }
 
 static void extend(void *arg)
 {
 	struct call *call = arg;
 	struct pinset *s = call->set;
-	struct pinfs_ioc_pin_extend out = {
-		.id = client_id(s->client),
-		.key = s->key,
-		.offset = call->offset,
-		.length = call->length,
-	};
-	int err;
 
+	call->out.id = client_id(s->client);
+	call->out.key = s->key;
+	call->out.offset = call->offset;
+	call->out.length = call->length;
 	listen(call);
-	err = client_extend(s->client, call->ip, call->offset, call->length,
-			    &out.cursor);
+	call->err = client_extend(s->client, call->ip, call->offset,
+				  call->length, &call->out.cursor);
 	unlisten(call);
 	inode_put(call->ip);
-	if (!err)
-		fill(s, &out);
-	over(call, &out, err);
+	if (!call->err)
+		fill(s, &call->out);
+	over(call);
 }
 
 int ioc_pin_extend(struct ioc *io)
@@ -425,18 +456,13 @@ int ioc_pin_extents(struct ioc *io)
 static void end(void *arg)
 {
 	struct call *call = arg;
-	int err;
 
 	retire(call->set);
 	listen(call);
-	err = client_end(call->set->client, call->end, 0);
+	call->err = client_end(call->set->client, call->end, 0);
 	unlisten(call);
 	set_free(call->set);
-	if (err)
-		ops_reply(call->req, err);
-	else
-		fuse_reply_ioctl(call->req, 0, NULL, 0);
-	free(call);
+	ring_answer(call->ring, &call->held, reply);
 }
 
 int ioc_pin_end(struct ioc *io)

@@ -13,6 +13,9 @@
  * seen with the next request, which never comes on a mount that has been
  * detached while files are open. Here a thread that waits for a request can be
  * cancelled, and one that works on a request cannot.
+ *
+ * Over io_uring (ring.c) requests come to threads of libfuse's, and only the
+ * greeting, interrupts and the end to these.
  */
 #include "session.h"
 
@@ -139,7 +142,8 @@ static void *serve(void *arg)
 			continue;
 		if (n <= 0)
 			break;
-		fuse_session_process_buf(s->se, &w->buf);
+		if (!ring_takes(s->d->ring, &w->buf))
+			fuse_session_process_buf(s->se, &w->buf);
 	}
 	pinsets_cut(s->d->pinsets);
 	tell(s, &s->over);

@@ -41,7 +41,7 @@ static void open_daemon(struct pool *pool, const struct input *in)
 	d.crew = crew_new();
 	d.dma = dma_server_new(&d);
 	d.pinsets = pinsets_new(&d);
-	if (!d.handles || !d.crew || !d.dma || !d.pinsets ||
+	if (ring_new(&d) || !d.handles || !d.crew || !d.dma || !d.pinsets ||
 	    session_new(&d, &d.session) || fs_open(pool, &d.opt.fs, &d.fs) ||
 	    dma_server_start(d.dma))
 		die("the daemon does not start");
@@ -64,6 +64,7 @@ static void close_daemon(void)
 	pinsets_free(d.pinsets);
 	dma_server_free(d.dma);
 	crew_free(d.crew);
+	ring_free(d.ring);
 	handles_free(d.handles);
 	fuse_opt_free_args(&d.opt.fuse);
 }
