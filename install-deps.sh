@@ -5,7 +5,7 @@
 # tests use; gets the source package that tests/e2e/test_source.sh builds.
 # Says nothing and asks nobody when they are all there.
 #
-# usage: install-deps.sh [--build-only | --fuzz | --programs | --bench]
+# usage: install-deps.sh [--build-only | --fuzz | --programs | --bench | --uring]
 set -eu
 
 # The unit tests are part of the build, so their framework is needed for it.
@@ -24,6 +24,8 @@ fuzz_packages=(clang libclang-rt-14-dev)
 program_packages=(bonnie++ dbench postgresql postgresql-contrib rsync stress-ng)
 # For tests/bench only.
 bench_packages=(fuse2fs gnuplot-nox linux-perf postgresql)
+# For tests/uring/lane.sh only; all else is in its chroot.
+uring_packages=(debian-archive-keyring mmdebstrap)
 # Not installed, but kept here for the test that builds it.
 source_package=hello
 sources=$(cd "$(dirname "$0")" && pwd)/build/sources
@@ -118,9 +120,10 @@ case ${1:-} in
 --fuzz) mode=fuzz ;;
 --programs) mode=programs ;;
 --bench) mode=bench ;;
+--uring) mode=uring ;;
 *)
 	echo "usage: install-deps.sh [--build-only | --fuzz | --programs |" \
-		"--bench]" >&2
+		"--bench | --uring]" >&2
 	exit 2
 	;;
 esac
@@ -130,6 +133,7 @@ command -v dpkg-query >/dev/null || die "not a Debian system: what Debian" \
 case $mode in
 build) install "${build_packages[@]}" ;;
 fuzz) install "${build_packages[@]}" "${fuzz_packages[@]}" ;;
+uring) install "${uring_packages[@]}" ;;
 programs)
 	install "${build_packages[@]}" "${test_packages[@]}" \
 		"${program_packages[@]}"

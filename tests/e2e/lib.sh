@@ -371,13 +371,17 @@ pool_new() {
 }
 
 # mount_pool [OPT,...] - mount $POOL on $MNT; it is live on return
+#
+# With the options in PINFS_OPTIONS, too, such as a transport that all is run over.
 mount_pool() {
-	local name
+	local name opts=${1:-}
+
+	[ -z "${PINFS_OPTIONS:-}" ] || opts+=${opts:+,}$PINFS_OPTIONS
 
 	e2e_mounts=$((e2e_mounts + 1))
 	name=pinfsd.$e2e_mounts
 	mkdir -p "$MNT"
-	pinfsd -f ${1:+-o "$1"} "$POOL" "$MNT" >"$WORK/$name.log" 2>&1 &
+	pinfsd -f ${opts:+-o "$opts"} "$POOL" "$MNT" >"$WORK/$name.log" 2>&1 &
 	e2e_daemon[$MNT]=$!
 	await 30000 mount "$MNT" "${e2e_daemon[$MNT]}" ||
 		fail "pinfsd has not mounted $POOL"

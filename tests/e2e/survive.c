@@ -109,7 +109,9 @@ static const char *name_of(unsigned int slot)
 
 static bool is_gone(int err)
 {
-	return err == ENOTCONN || err == ECONNABORTED || err == EIO;
+	/* Over io_uring what was under way is cancelled with the daemon's rings. */
+	return err == ENOTCONN || err == ECONNABORTED || err == EIO ||
+	       err == ECANCELED;
 }
 
 /* --- contents -------------------------------------------------------------------- */

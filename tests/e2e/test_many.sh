@@ -10,6 +10,12 @@
 
 need_root # for so many open files
 
+case ,${PINFS_OPTIONS:-}, in
+*,io_uring,*)
+	skip "over io_uring not so many can wait: uring/test_ring.sh is about that"
+	;;
+esac
+
 # By the daemon's processor time, which other load leaves as it is but for what
 # it does to the caches: with a look at all that wait it would be tens.
 as_fast() {
