@@ -13,6 +13,9 @@
 #include <string.h>
 
 #define XXH_INLINE_ALL
+#ifdef PINFS_DEBUG
+#define XXH_NO_INLINE_HINTS 1 /* -Og inlines too little for them */
+#endif
 #include <xxhash.h>
 
 /* What is shorter than this is copied, so that it need not be taken in parts. */
