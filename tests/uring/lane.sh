@@ -145,6 +145,16 @@ allow_uring() {
 	echo Y >"$parameter"
 }
 
+# A mount that is there when the namespace is made would live as long as it does,
+# unmounted by its owner or not.
+leave_others() {
+	local target
+
+	while read -r target; do
+		umount -l "$target" || true
+	done < <(findmnt -rn -o TARGET -t fuse,fuse.pinfs,fuseblk || true)
+}
+
 # A mount itself, so that tests can have namespaces of their own.
 mount_all() {
 	mount --bind "$root" "$root"
@@ -161,6 +171,7 @@ if [ -z "${LANE_NAMESPACE:-}" ]; then
 		bash "$0" "$@" 9>&-
 	exit
 fi
+leave_others
 make_root
 mount_all
 make_libfuse
