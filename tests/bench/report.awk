@@ -9,10 +9,11 @@ BEGIN {
 	FS = "\t"
 	split("data cached meta tree db dma", classes, " ")
 	head["data"] = head["cached"] = head["meta"] = \
-		"ceiling fuse2fs ext4 tmpfs raw"
+		"ceiling storing fuse2fs ext4 tmpfs raw"
 	head["tree"] = head["db"] = "fuse2fs ext4 tmpfs"
 	head["dma"] = "fio dd"
 	name["raw"] = "libpmem"
+	name["storing"] = "ceiling, storing"
 	name["fio"] = "fio, io_uring, anonymous memory"
 }
 

@@ -3,11 +3,12 @@
 #
 # What is measured beside each other; sourced by suite.sh. A side NAME has its
 # mount at $dir/NAME and, but for tmpfs, its image in $dir, so all are in the same
-# place. Each has the file "f" of $bytes, all of it written; the ceiling and pinfs
+# place. Images are not sparse, as devices are not. Each has the file "f" of $bytes, all of it written; the ceiling and pinfs
 # have a directory "large" of as many names, too.
 #
 #   pinfs     a pool; on memory it is taken for persistent memory
 #   ceiling   a FUSE server that answers from memory and does nothing else
+#   storing   the same, but what is written is stored
 #   fuse2fs   an ext4 image without a kernel module
 #   ext4      the same on a loop device, by the kernel
 #   tmpfs
@@ -30,7 +31,8 @@ serve() {
 }
 
 up_pinfs() {
-	"$build/mkfs.pinfs" -s "$room" "$dir/pinfs.img" >/dev/null
+	fallocate -l "$room" "$dir/pinfs.img"
+	"$build/mkfs.pinfs" "$dir/pinfs.img" >/dev/null
 	if [ "$(stat -f -c %T "$dir")" = tmpfs ]; then
 		export PMEM_IS_PMEM_FORCE=1
 	fi
@@ -40,16 +42,18 @@ up_pinfs() {
 	unset PMEM_IS_PMEM_FORCE
 }
 
-up_ceiling() {
-	dd if=/dev/zero of="$dir/ceiling.img" bs=1M count=$((bytes >> 20)) \
-		status=none
-	serve ceiling "$build/ceiling" ${CEILING_STORE:+--store} \
-		"$dir/ceiling.img" "$dir/ceiling"
+# serve_ceiling NAME [OPTION]
+serve_ceiling() {
+	dd if=/dev/zero of="$dir/$1.img" bs=1M count=$((bytes >> 20)) status=none
+	serve "$1" "$build/ceiling" ${2:+"$2"} "$dir/$1.img" "$dir/$1"
 }
 
+up_ceiling() { serve_ceiling ceiling; }
+up_storing() { serve_ceiling storing --store; }
+
 make_ext4() {
-	truncate -s "$room" "$1"
-	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$1"
+	fallocate -l "$room" "$1"
+	mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 "$1"
 }
 
 up_fuse2fs() {
@@ -86,5 +90,5 @@ fill() {
 up() {
 	mkdir "$dir/$1"
 	"up_$1"
-	[ "$1" = ceiling ] || fill "$1"
+	[ "$1" = ceiling ] || [ "$1" = storing ] || fill "$1"
 }

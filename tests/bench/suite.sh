@@ -36,7 +36,8 @@ archive=$(find "$PWD/build/sources" -name 'hello_*.orig.tar.*' ! -name '*.asc' |
 . "$here/sides.sh"
 # shellcheck source=tests/bench/workloads.sh
 . "$here/workloads.sh"
-allowed=" ${SIDES:-$fs_sides raw raw4 fio dd} "
+all_sides="$fs_sides storing"
+allowed=" ${SIDES:-$all_sides raw raw4 fio dd} "
 
 die() {
 	echo "suite.sh: $*" >&2
@@ -64,7 +65,7 @@ cleanup() {
 	local side
 
 	cd /
-	for side in $fs_sides; do
+	for side in $all_sides; do
 		down "$side" || true
 	done
 	[ -z "${dma_loop:-}" ] || losetup -d "$dma_loop" || true
@@ -76,7 +77,7 @@ set_up() {
 	local side
 
 	chmod 755 "$dir"
-	for side in $fs_sides; do
+	for side in $all_sides; do
 		[[ $allowed != *" $side "* ]] || up "$side"
 	done
 	dd if=/dev/zero of="$dir/dma.img" bs=1M count=$((bytes >> 20)) status=none
