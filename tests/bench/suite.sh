@@ -113,7 +113,7 @@ rounds_of() {
 place() {
 	local pid
 
-	taskset -c -p "$1" $$ >/dev/null
+	taskset -c -p "$1" "$BASHPID" >/dev/null
 	for pid in "${server[@]}"; do
 		taskset -a -c -p "$1" "$pid" >/dev/null
 	done
