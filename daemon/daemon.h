@@ -48,6 +48,7 @@ struct daemon {
 	struct ring *ring; /* over io_uring */
 	struct crew *crew; /* errands; all done before fs is closed */
 	struct dma_server *dma;
+	bool maps_direct; /* see handshake_maps_direct(); from the greeting on */
 	atomic_bool ending; /* asked to end, or unmounted */
 };
 

@@ -107,6 +107,36 @@ void handshake_reply_statx(fuse_req_t req, const struct stat *st,
 	fuse_reply_buf(req, (const char *)&a, sizeof(a));
 }
 
+/* --- the answer to open ---------------------------------------------------------- */
+
+#ifdef HAVE_FUSE_PARALLEL_DIRECT_WRITES
+
+int handshake_reply_open(fuse_req_t req, struct fuse_file_info *fi)
+{
+	fi->parallel_direct_writes = fi->direct_io;
+	return fuse_reply_open(req, fi);
+}
+
+#else
+
+int handshake_reply_open(fuse_req_t req, struct fuse_file_info *fi)
+{
+	struct fuse_open_out out = {
+		.fh = fi->fh,
+		.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES,
+	};
+
+	if (!fi->direct_io)
+		return fuse_reply_open(req, fi);
+	if (fi->noflush)
+		out.open_flags |= FOPEN_NOFLUSH;
+	if (fi->keep_cache)
+		out.open_flags |= FOPEN_KEEP_CACHE;
+	return fuse_reply_buf(req, (const char *)&out, sizeof(out));
+}
+
+#endif
+
 #if defined(HAVE_FUSE_DIRECT_IO_ALLOW_MMAP) &&                                 \
 	defined(HAVE_FUSE_HANDLE_KILLPRIV_V2) && defined(HAVE_FUSE_TMPFILE) && \
 	defined(HAVE_FUSE_STATX)
@@ -115,6 +145,11 @@ int handshake_join(struct fuse_session *se)
 {
 	(void)se;
 	return 0;
+}
+
+bool handshake_maps_direct(const struct fuse_conn_info *conn)
+{
+	return conn->capable_ext & FUSE_CAP_DIRECT_IO_ALLOW_MMAP;
 }
 
 #else
@@ -165,6 +200,12 @@ static void amend_answer(const struct iovec *iov, int count)
 	init = iov[1].iov_base;
 	init->flags |= FUSE_INIT_EXT | atomic_load(&offered);
 	init->flags2 |= atomic_load(&offered2);
+}
+
+bool handshake_maps_direct(const struct fuse_conn_info *conn)
+{
+	(void)conn;
+	return atomic_load(&offered2) & DIRECT_IO_ALLOW_MMAP;
 }
 
 /* --- requests ---------------------------------------------------------------------- */

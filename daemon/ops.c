@@ -2,6 +2,7 @@
 /* The table of requests, and what the kernel and we agree on at the start. */
 #include "ops.h"
 
+#include "handshake.h"
 #include "session.h"
 
 #define IO_MAX	   (1u << 20)
@@ -115,6 +116,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = BACKGROUND;
 	conn->congestion_threshold = BACKGROUND / 4 * 3;
 	conn->time_gran = 1;
+	d->maps_direct = handshake_maps_direct(conn);
 	session_told(d->session);
 }
 

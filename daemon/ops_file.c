@@ -13,6 +13,17 @@
 /* --- opening -------------------------------------------------------------- */
 
 /*
+ * Who opens with O_DIRECT has the file uncached by us, too: else the kernel lets in
+ * one write at a time. Where such a file cannot be mapped shared it stays as it is.
+ */
+static bool is_direct(struct daemon *d, const struct handle *h,
+		      const struct fuse_file_info *fi)
+{
+	return fs_file_is_dax(d->fs, h->file) ||
+	       (d->maps_direct && fi->flags & O_DIRECT);
+}
+
+/*
  * The kernel keeps no pages of a file that is DAX (C4). It is not to drop at once
  * those that it may have, though: for dirty ones an open would wait until they
  * are written, that is for a truncate that waits (L6).
@@ -23,12 +34,7 @@ static void set_caching(struct daemon *d, const struct handle *h,
 	fi->fh = (uintptr_t)h;
 	fi->noflush = !layouts_omit_l11(fs_layouts(d->fs));
 	fi->keep_cache = 1;
-	if (fs_file_is_dax(d->fs, h->file)) {
-		fi->direct_io = 1;
-#ifdef HAVE_FUSE_PARALLEL_DIRECT_WRITES
-		fi->parallel_direct_writes = 1;
-#endif
-	}
+	fi->direct_io = is_direct(d, h, fi);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -49,7 +55,7 @@ void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	}
 	set_caching(d, h, fi);
 	/* Who was interrupted while opening sends no release. */
-	if (fuse_reply_open(req, fi) == -ENOENT)
+	if (handshake_reply_open(req, fi) == -ENOENT)
 		handle_free(d->handles, d->fs, h);
 }
 

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +224,17 @@ static void ceil_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	(void)ino;
 	fi->keep_cache = 1;
 	fi->noflush = 1;
+	/* This libfuse does not know of parallel writes. */
+	if (fi->flags & O_DIRECT) {
+		struct fuse_open_out out = {
+			.open_flags = FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE |
+				      FOPEN_NOFLUSH |
+				      FOPEN_PARALLEL_DIRECT_WRITES,
+		};
+
+		fuse_reply_buf(req, (const char *)&out, sizeof(out));
+		return;
+	}
 	fuse_reply_open(req, fi);
 }
 
