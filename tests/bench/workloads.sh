@@ -58,8 +58,10 @@ ms() {
 	awk -v s="$each" 'BEGIN {print int(1000 * s)}'
 }
 
-# warm SIDE - what is read is in the page cache
+# warm SIDE - what is read is in the page cache, and has got there by reading: what
+# was written a page at a time is there page by page, and slower to read
 warm() {
+	dd if="$dir/$1/f" iflag=nocache count=0 status=none
 	dd if="$dir/$1/f" of=/dev/null bs=1M status=none
 }
 

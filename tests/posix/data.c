@@ -2,6 +2,7 @@
 /* Contents of files: reading, writing, holes, copies, limits. */
 #include <limits.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -223,6 +224,32 @@ static void direct(void)
 	EQ(1, OK(pwrite(FD(open("f", O_WRONLY)), "z", 1, 5000)));
 	EQ(4096, OK(pread(fd, buf, 4096, 4096)));
 	EQ('z', buf[5000 - 4096]);
+	free(buf);
+}
+
+/* direct_mapped - mapped, what is read and written past the cache is the same */
+static void direct_mapped(void)
+{
+	uint8_t *buf, *map, byte;
+	int fd;
+
+	make_file("f", 0644, 3 * 4096);
+	fd = FD(open("f", O_RDWR | O_DIRECT));
+	CHECK(posix_memalign((void **)&buf, 4096, 4096) == 0);
+	map = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	EQ(pattern_at(5000), map[5000]);
+	map[4096] = 'm';
+	EQ(4096, OK(pread(fd, buf, 4096, 4096)));
+	EQ('m', buf[0]);
+	buf[1] = 'd';
+	EQ(4096, OK(pwrite(fd, buf, 4096, 4096)));
+	EQ('m', map[4096]);
+	EQ('d', map[4097]);
+	EQ(1, OK(pread(FD(open("f", O_RDONLY)), &byte, 1, 4097)));
+	EQ('d', byte);
+	OK(munmap(map, 3 * 4096));
+	free(buf);
 }
 
 static void synchronous(void)
@@ -433,20 +460,13 @@ static void sparse_offsets(void)
 }
 
 const struct posix_case data_cases[] = {
-	CASE(boundaries),
-	CASE(holes),
-	CASE(truncating),
-	CASE(vectors),
-	CASE(appenders),
-	CASE(append_and_offsets),
-	CASE(direct),
-	CASE(synchronous),
-	CASE(unlinked),
-	CASE(copying),
-	CASE(between_kernel_and_file),
-	CASE(size_limit),
-	CASE(size_limit_signal),
-	CASE(largest),
-	CASE(sparse_offsets),
+	CASE(boundaries),  CASE(holes),
+	CASE(truncating),  CASE(vectors),
+	CASE(appenders),   CASE(append_and_offsets),
+	CASE(direct),	   CASE(direct_mapped),
+	CASE(synchronous), CASE(unlinked),
+	CASE(copying),	   CASE(between_kernel_and_file),
+	CASE(size_limit),  CASE(size_limit_signal),
+	CASE(largest),	   CASE(sparse_offsets),
 	NO_CASE,
 };
