@@ -16,6 +16,9 @@
 
 /* --- what a change does to the inode ------------------------------------------------- */
 
+/* It takes blocks that it was not asked for with; nothing has been changed. */
+#define WIDER (-EXFULL)
+
 static uint64_t block_of(uint64_t off)
 {
 	return off >> PINFS_BLOCK_SHIFT;
@@ -175,10 +178,25 @@ static int insert_inode(struct inode *ip, uint64_t off, uint64_t len)
 	return inode_change(ip, &ch);
 }
 
+/*
+ * is_wider - does the change take more than its span says?
+ *
+ * A truncate that was to let the file grow cuts it off if it has grown further
+ * since, and takes the block that the file ends in then (set_span()).
+ */
+static bool is_wider(struct inode *ip, const struct fs_change *ch)
+{
+	return ch->kind == PINFS_CHANGE_TRUNCATE &&
+	       block_of(ch->offset) < ch->brk.first &&
+	       ch->offset < inode_size(ip, NULL);
+}
+
 static int change_locked(struct inode *ip, const struct fs_change *ch)
 {
 	if (ip->dead)
 		return -ESTALE;
+	if (is_wider(ip, ch))
+		return WIDER;
 	switch (ch->kind) {
 	case PINFS_CHANGE_TRUNCATE:
 		return truncate_inode(ch->fs, ip, ch->offset);
@@ -281,6 +299,13 @@ static void run_change(struct layout_break *brk)
 	struct inode *ip = ch->ip;
 	int err = do_change(ch->fs, ip, ch);
 
+	if (err == WIDER) {
+		err = layout_break_widen(brk, block_of(ch->offset), EXTENT_END);
+		if (err == -EINPROGRESS)
+			return;
+		if (!err)
+			err = do_change(ch->fs, ip, ch);
+	}
 	layout_break_done(brk, err);
 	ch->done(ch, err);
 	inode_put(ip);

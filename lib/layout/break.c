@@ -246,6 +246,34 @@ void layout_break(struct layout_break *brk)
 	}
 }
 
+/* wait_again - the running break, first of the queue; layout.lock is held */
+static int wait_again(struct layout_break *brk)
+{
+	if (brk->cancelled || brk->no_wait)
+		return brk->cancelled ? brk->cancelled : -EBUSY;
+	brk->step = LAYOUT_BREAK_WAITING;
+	brk->waited = true;
+	atomic_fetch_add(&count_of(brk->ls)->breaks_waited, 1);
+	trace_break(brk, PINFS_EVENT_BREAK_WAITING, 0);
+	break_watch(brk);
+	layout_advance(brk->layout);
+	return -EINPROGRESS;
+}
+
+int layout_break_widen(struct layout_break *brk, uint64_t first, uint64_t end)
+{
+	struct layout *lo = brk->layout;
+	int err;
+
+	pthread_mutex_lock(&lo->lock);
+	assert(brk->step == LAYOUT_BREAK_RUNNING);
+	brk->first = first;
+	brk->end = end;
+	err = must_wait(lo, brk) ? wait_again(brk) : 0;
+	pthread_mutex_unlock(&lo->lock);
+	return err;
+}
+
 void layout_break_done(struct layout_break *brk, int err)
 {
 	struct layout *lo = brk->layout;
@@ -276,6 +304,8 @@ void layout_break_cancel(struct layout_break *brk, int err)
 	} else if (brk->step == LAYOUT_BREAK_WAITING) {
 		break_withdraw(brk, err);
 		atomic_fetch_add(&count_of(brk->ls)->interrupted, 1);
+	} else if (brk->step == LAYOUT_BREAK_RUNNING) {
+		brk->cancelled = err; /* should it have to wait again */
 	}
 	pthread_mutex_unlock(&lo->lock);
 }

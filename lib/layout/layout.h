@@ -252,7 +252,8 @@ enum layout_break_step {
 /*
  * struct layout_break - a layout change; a part of the caller's request
  *
- * Exactly one of run and fail is called, exactly once, no lock held; run ends
+ * Exactly one of run and fail is called, exactly once but for
+ * layout_break_widen(), no lock held; run ends
  * with layout_break_done(), after which the caller may free it, as it may at
  * once in fail.
  */
@@ -297,6 +298,17 @@ int layout_break_init(struct layout_break *brk, struct layouts *ls,
  * time at once, and fail called before this returns. Do not touch brk after this.
  */
 void layout_break(struct layout_break *brk);
+
+/*
+ * layout_break_widen - running, it turns out to unmap or move blocks [first, end)
+ *
+ * For a change that another one, or a write, has made a different one since it was
+ * asked for; nothing has been changed yet, and no lock is held. Returns 0 if it goes
+ * on; -EINPROGRESS if it has to wait: it keeps its place (L4), and run, or fail, is
+ * called once more, so do not touch brk after this; -EBUSY or -EINTR if it must not
+ * wait or was cancelled, to end with.
+ */
+int layout_break_widen(struct layout_break *brk, uint64_t first, uint64_t end);
 
 /* layout_break_done - the change was made, or has failed; ip is unlocked */
 void layout_break_done(struct layout_break *brk, int err);

@@ -415,6 +415,31 @@ START_TEST(neighbours_keep_their_place)
 }
 END_TEST
 
+/* A truncate that was to let the file grow, which is larger when it runs. */
+START_TEST(grown_meanwhile)
+{
+	struct range_change c;
+	struct pin_set *set;
+	struct rig r;
+
+	range_setup(&r);
+	must_change(&r, TRUNCATE, 15 * B + 9, 0, 0);
+	range_change_init(&r, &c, 0, TRUNCATE, 15 * B + 10, 0);
+	must_change(&r, ALLOCATE, 0, 16 * B, 0);
+	set = range_hold(&r, r.ip[0], 15, 1);
+	fs_change_start(&c.ch);
+	rig_settle(&r);
+	ck_assert_uint_eq(gate_count(&c.over), 0);
+	ck_assert_uint_eq(rig_stats(&r).breaks_waiting, 1);
+	ck_assert_uint_eq(scratch_fs_size(&r.sf, r.node[0]), 16 * B);
+	pin_set_free(set);
+	gate_await(&c.over, 1);
+	ck_assert_int_eq(c.err, 0);
+	ck_assert_uint_eq(scratch_fs_size(&r.sf, r.node[0]), 15 * B + 10);
+	rig_teardown(&r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("layout-range-fs");
@@ -425,5 +450,6 @@ int main(void)
 	rig_add(s, "the tail", tail_is_left_to_the_device, 1);
 	rig_add(s, "unreached", unreached_behind_the_end, 1);
 	rig_add(s, "neighbours", neighbours_keep_their_place, 1);
+	rig_add(s, "grown meanwhile", grown_meanwhile, 1);
 	return rig_main(s);
 }
