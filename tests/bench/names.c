@@ -9,6 +9,11 @@
  *   names list DIR SECONDS               entries of DIR, opened, listed and closed
  *                                        over and over
  *
+ *   names fill DIR N                     makes DIR and N files in it
+ *   names among DIR N SECONDS            in what fill made, as root: look-ups of names
+ *                                        at random that the kernel has forgotten,
+ *                                        create and close, unlink
+ *
  * stat asks the server each time (AT_STATX_FORCE_SYNC): from the kernel's caches
  * every file system answers alike.
  */
@@ -160,6 +165,100 @@ static void list(const char *path, double seconds)
 	printf("list %.0f\n", count / (now() - start));
 }
 
+/* --- one directory of N ---------------------------------------------------------- */
+
+#define BATCH 1000u
+
+static unsigned int among;
+
+static void enter_with(const char *path, unsigned int n)
+{
+	if (chdir(path))
+		err(1, "%s", path);
+	among = n;
+}
+
+static void create_nth(unsigned int i)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "n%u", i);
+	fd = open(name, O_CREAT | O_WRONLY | O_EXCL, 0644);
+	if (fd < 0)
+		err(1, "create %s", name);
+	close(fd);
+}
+
+static void create_more(unsigned int i)
+{
+	create_nth(among + i);
+}
+
+static void unlink_more(unsigned int i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "n%u", among + i);
+	if (unlink(name))
+		err(1, "unlink %s", name);
+}
+
+/* look - 2654435761 is odd and prime to N, so no name comes twice in N */
+static void look(unsigned int i)
+{
+	unsigned long long at = (i + 1ull * lap * BATCH) * 2654435761ull;
+	char name[32];
+
+	snprintf(name, sizeof(name), "n%llu", at % among);
+	if (access(name, F_OK))
+		err(1, "look up %s", name);
+}
+
+/* forget - the kernel forgets names and inodes */
+static void forget(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0 || write(fd, "2", 1) != 1)
+		err(1, "/proc/sys/vm/drop_caches");
+	close(fd);
+}
+
+static double timed_batch(void (*fn)(unsigned int i))
+{
+	double start = now();
+
+	for (unsigned int i = 0; i < BATCH; i++)
+		fn(i);
+	return now() - start;
+}
+
+static void fill(const char *path, unsigned int n)
+{
+	if (mkdir(path, 0755))
+		err(1, "%s", path);
+	enter_with(path, n);
+	for (unsigned int i = 0; i < n; i++)
+		create_nth(i);
+}
+
+static void in_one_of(const char *path, unsigned int n, double seconds)
+{
+	double took[3] = { 0 }, end = now() + seconds;
+
+	enter_with(path, n);
+	do {
+		forget();
+		took[0] += timed_batch(look);
+		took[1] += timed_batch(create_more);
+		took[2] += timed_batch(unlink_more);
+		lap++;
+	} while (now() < end);
+	printf("lookup %.0f\ncreate %.0f\nunlink %.0f\n", lap * BATCH / took[0],
+	       lap * BATCH / took[1], lap * BATCH / took[2]);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 6 && !strcmp(argv[1], "tree")) {
@@ -176,7 +275,17 @@ int main(int argc, char **argv)
 		list(argv[2], atof(argv[3]));
 		return 0;
 	}
+	if (argc == 4 && !strcmp(argv[1], "fill")) {
+		fill(argv[2], (unsigned int)atoi(argv[3]));
+		return 0;
+	}
+	if (argc == 5 && !strcmp(argv[1], "among") && atoi(argv[3]) > 0) {
+		in_one_of(argv[2], (unsigned int)atoi(argv[3]), atof(argv[4]));
+		return 0;
+	}
 	fprintf(stderr, "usage: names tree DIR FILES DIRS SECONDS\n"
-			"       names list DIR SECONDS\n");
+			"       names list DIR SECONDS\n"
+			"       names fill DIR N\n"
+			"       names among DIR N SECONDS\n");
 	return 2;
 }

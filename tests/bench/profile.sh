@@ -75,6 +75,7 @@ profile() {
 	[ "$2" != pinfs ] || server=pinfsd
 	export -f client
 	export build dir each bytes
+	# shellcheck disable=SC2016 # for the shell that perf starts
 	perf record -q -F 4000 -C $cpu -o "$dir/perf" -- \
 		bash -c 'client "$@" >"$dir/us"' - "$1" "$2" 2>"$dir/perf.log" ||
 		{ cat "$dir/perf.log" >&2; return 1; }
