@@ -29,6 +29,8 @@
  *    |                                                             |
  *    +-- layout_break_cancel(), timer: EINTR, EBUSY (L7) ----------+
  *
+ * and from RUNNING back to WAITING by layout_break_widen().
+ *
  * States of a hold (what ties a pin set to one file):
  *
  *        layout_admit(): no older break        pin_set_unpin()
