@@ -7,15 +7,14 @@
  * no thread (L9). What happens to it, in this order:
  *
  *   fs_change_init()            from here on it can be interrupted
- *   fuse_req_interrupt_func()   on_interrupt() may run at once, or any time
+ *   ring_listen()               on_interrupt() may run at once, or any time
  *   fs_change_start()           the change is on its way
  *   on_done()                   first waits for an on_interrupt() that runs,
  *                               then answers; called once, by any thread
  *
- * on_interrupt() runs with the request's lock held, so that it must not answer.
- *
- * Over io_uring the ring (ring.c) has the part of fuse_req_interrupt_func(), and a
- * say in whether there may be one more that waits.
+ * on_interrupt() runs with the request or the ring locked, so that it must not
+ * answer. Over io_uring the ring (ring.c) also has a say in whether there may be one
+ * more that waits.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,15 +53,7 @@ static void answer_err(struct deferred *df, int err)
 	answered(df);
 }
 
-static void on_interrupt(fuse_req_t req, void *arg)
-{
-	struct deferred *df = arg;
-
-	(void)req;
-	fs_change_interrupt(&df->change);
-}
-
-static void on_ring_interrupt(struct ring_wait *w)
+static void on_interrupt(struct ring_wait *w)
 {
 	struct deferred *df = container_of(w, struct deferred, ring);
 
@@ -73,7 +64,6 @@ static void on_done(struct fs_change *change, int err)
 {
 	struct deferred *df = container_of(change, struct deferred, change);
 
-	fuse_req_interrupt_func(df->req, NULL, NULL);
 	ring_unlisten(df->d->ring, &df->ring);
 	df->answer(df, err);
 }
@@ -95,7 +85,7 @@ static struct deferred *deferred_new(fuse_req_t req, fuse_ino_t node,
 	df->change.length = len;
 	df->change.who = ops_caller(req);
 	df->change.done = on_done;
-	df->ring.interrupt = on_ring_interrupt;
+	df->ring.interrupt = on_interrupt;
 	df->refused = ring_hold(df->d->ring, &df->ring, req, false);
 	if (df->refused)
 		df->change.flags = FS_CHANGE_NO_WAIT;
@@ -112,8 +102,7 @@ static void deferred_start(struct deferred *df)
 		df->answer(df, err);
 		return;
 	}
-	fuse_req_interrupt_func(df->req, on_interrupt, df);
-	ring_listen(ring, &df->ring, df->req);
+	ring_listen(ring, &df->ring);
 	fs_change_start(&df->change);
 	ring_look(ring, pid);
 }

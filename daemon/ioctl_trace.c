@@ -30,7 +30,6 @@ struct reader {
 /* answer - n events, or negative errno; the reader is over */
 static void answer(struct reader *r, int n)
 {
-	fuse_req_interrupt_func(r->req, NULL, NULL);
 	ring_unlisten(r->ring, &r->held);
 	r->io.count = n > 0 ? (uint32_t)n : 0;
 	if (n < 0)
@@ -59,21 +58,12 @@ static void on_wake(struct trace_waiter *w)
 	answer(r, n == 0 ? -EINTR : n);
 }
 
-static void interrupt(struct reader *r)
+static void on_interrupt(struct ring_wait *w)
 {
+	struct reader *r = container_of(w, struct reader, held);
+
 	atomic_store(&r->interrupted, true);
 	trace_cancel(r->trace, &r->waiter);
-}
-
-static void on_interrupt(fuse_req_t req, void *arg)
-{
-	(void)req;
-	interrupt(arg);
-}
-
-static void on_ring_interrupt(struct ring_wait *w)
-{
-	interrupt(container_of(w, struct reader, held));
 }
 
 static void begin(struct reader *r)
@@ -82,8 +72,7 @@ static void begin(struct reader *r)
 	struct ring *ring = r->ring;
 	int n;
 
-	fuse_req_interrupt_func(r->req, on_interrupt, r);
-	ring_listen(ring, &r->held, r->req);
+	ring_listen(ring, &r->held);
 	pthread_mutex_lock(&r->begun);
 	n = read_events(r, &r->waiter);
 	/* What came before it was left waiting has found nobody to wake. */
@@ -128,7 +117,7 @@ int ioc_trace(struct ioc *io)
 		free(r);
 		return err;
 	}
-	r->held.interrupt = on_ring_interrupt;
+	r->held.interrupt = on_interrupt;
 	r->ring = io->d->ring;
 	r->trace = tr;
 	r->req = io->req;

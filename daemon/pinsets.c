@@ -287,15 +287,7 @@ struct call {
 	struct pinfs_ioc_pin_extend out; /* extend: what it found */
 };
 
-static void on_interrupt(fuse_req_t req, void *arg)
-{
-	struct call *call = arg;
-
-	(void)req;
-	client_interrupt(call->set->client);
-}
-
-static void on_ring_interrupt(struct ring_wait *w)
+static void on_interrupt(struct ring_wait *w)
 {
 	struct call *call = container_of(w, struct call, held);
 
@@ -306,14 +298,12 @@ static void on_ring_interrupt(struct ring_wait *w)
 static void listen(struct call *call)
 {
 	client_resume(call->set->client);
-	fuse_req_interrupt_func(call->req, on_interrupt, call);
-	ring_listen(call->ring, &call->held, call->req);
+	ring_listen(call->ring, &call->held);
 	ring_look(call->ring, (uint32_t)fuse_req_ctx(call->req)->pid);
 }
 
 static void unlisten(struct call *call)
 {
-	fuse_req_interrupt_func(call->req, NULL, NULL);
 	ring_unlisten(call->ring, &call->held);
 }
 
@@ -333,7 +323,7 @@ static int call_start(struct ioc *io, uint64_t id, uint64_t key,
 	*call = *like;
 	call->req = io->req;
 	call->ring = io->d->ring;
-	call->held.interrupt = on_ring_interrupt;
+	call->held.interrupt = on_interrupt;
 	err = ring_hold(call->ring, &call->held, io->req, !call->ip);
 	if (err)
 		goto err_free;

@@ -218,6 +218,7 @@ int ring_hold(struct ring *r, struct ring_wait *w, fuse_req_t req, bool must)
 	int err = 0;
 
 	list_init(&w->node);
+	w->req = req;
 	w->held = NULL;
 	if (!is_uring(req))
 		return 0;
@@ -294,11 +295,22 @@ static bool has_signal(uint32_t pid)
 	       ~mask_of(status, "\nSigBlk:");
 }
 
-void ring_listen(struct ring *r, struct ring_wait *w, fuse_req_t req)
+/* Of requests that libfuse finds when they are interrupted. */
+static void on_interrupt(fuse_req_t req, void *arg)
 {
-	if (!w->held)
+	struct ring_wait *w = arg;
+
+	(void)req;
+	w->interrupt(w);
+}
+
+void ring_listen(struct ring *r, struct ring_wait *w)
+{
+	if (!w->held) {
+		fuse_req_interrupt_func(w->req, on_interrupt, w);
 		return;
-	w->pid = (uint32_t)fuse_req_ctx(req)->pid;
+	}
+	w->pid = (uint32_t)fuse_req_ctx(w->req)->pid;
 	pthread_mutex_lock(&r->lock);
 	list_add_tail(&w->node, &r->waits);
 	pthread_mutex_unlock(&r->lock);
@@ -306,8 +318,10 @@ void ring_listen(struct ring *r, struct ring_wait *w, fuse_req_t req)
 
 void ring_unlisten(struct ring *r, struct ring_wait *w)
 {
-	if (!w->held)
+	if (!w->held) {
+		fuse_req_interrupt_func(w->req, NULL, NULL);
 		return;
+	}
 	pthread_mutex_lock(&r->lock);
 	list_del(&w->node);
 	pthread_mutex_unlock(&r->lock);

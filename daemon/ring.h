@@ -17,6 +17,7 @@ struct ring;
 /* struct ring_wait - a request that is not answered by its handler */
 struct ring_wait {
 	struct list_head node; /* ring's lock: of those that can be interrupted */
+	fuse_req_t req;
 	unsigned int *held; /* its queue's count; NULL: has come another way */
 	uint32_t pid; /* thread that waits for the answer */
 	void (*interrupt)(struct ring_wait *w); /* must not answer */
@@ -51,8 +52,11 @@ void ring_adopt(fuse_req_t req);
  */
 int ring_hold(struct ring *r, struct ring_wait *w, fuse_req_t req, bool must);
 
-/* ring_listen - interrupt may be called from now on, with the ring locked */
-void ring_listen(struct ring *r, struct ring_wait *w, fuse_req_t req);
+/*
+ * ring_listen - interrupt may be called from now on, by any thread; at once if that
+ *               has happened. With the ring or, come another way, the request locked.
+ */
+void ring_listen(struct ring *r, struct ring_wait *w);
 
 /* ring_look - were those that this thread waits for interrupted before that? */
 void ring_look(struct ring *r, uint32_t pid);

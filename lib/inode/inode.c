@@ -158,8 +158,7 @@ static int bucket_load(struct volume *vol, struct bucket *b, uint64_t ino,
 		return -ENOMEM;
 	err = inode_load(ip);
 	if (err) {
-		pthread_rwlock_destroy(&ip->lock);
-		free(ip);
+		inode_destroy(ip);
 		return err;
 	}
 	ip->next = b->first;

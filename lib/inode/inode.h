@@ -3,8 +3,9 @@
  * Inodes in memory.
  *
  * struct inode is the handle of an inode that somebody uses: an open file, a
- * request, a pin set, a break; some stay for a while when nobody does. Its contents are where they belong, on the
- * medium, and are looked at with inode_read() and changed with inode_edit().
+ * request, a pin set, a break; some stay for a while when nobody does. Its
+ * contents are where they belong, on the medium, and are looked at with
+ * inode_read() and changed with inode_edit().
  *
  * Locks. inode->lock is taken shared to look at contents, tree, entries; taken
  * exclusively, and held until tx_commit() has returned, to change them. Several

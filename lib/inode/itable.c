@@ -171,16 +171,19 @@ static struct chunk chunk_of(struct itable *it, uint64_t lblk)
 	};
 }
 
-/* place_chunk - remember it, if it is in one piece */
-static int place_chunk(struct itable *it, const struct chunk *c)
+/* find_chunk - its place in *blkno, remembered; 0: it is not in one piece */
+static int find_chunk(struct itable *it, const struct chunk *c, uint64_t *blkno)
 {
 	struct extent e = { 0 };
 	int err = find_mapped(it, c->lblk, &e);
 
+	*blkno = 0;
 	if (!err && e.pblk && e.len >= c->len &&
-	    volume_has(it->vol, e.pblk, c->len))
+	    volume_has(it->vol, e.pblk, c->len)) {
+		*blkno = e.pblk;
 		atomic_store_explicit(c->place, c->tag << PLACE_BITS | e.pblk,
 				      memory_order_relaxed);
+	}
 	return err;
 }
 
@@ -189,21 +192,26 @@ int itable_locate(struct volume *vol, uint64_t ino, uint64_t *blkno)
 	uint64_t lblk = slot_lblk(ino), place;
 	struct extent e = { 0 };
 	struct chunk c;
-	int err;
+	int err = 0;
 
 	if (ino == 0 || ino >> PINFS_INO_BITS)
 		return -ESTALE;
 	c = chunk_of(vol->itable, lblk);
 	place = atomic_load_explicit(c.place, memory_order_relaxed);
-	if (place && place >> PLACE_BITS == c.tag) {
-		*blkno = (place & ((1ull << PLACE_BITS) - 1)) + (lblk - c.lblk);
+	if (place && place >> PLACE_BITS == c.tag)
+		place &= (1ull << PLACE_BITS) - 1;
+	else
+		err = find_chunk(vol->itable, &c, &place);
+	if (!err && place) {
+		*blkno = place + (lblk - c.lblk);
 		return 0;
 	}
-	err = find_mapped(vol->itable, lblk, &e);
+	if (!err)
+		err = find_mapped(vol->itable, lblk, &e);
 	if (!err && e.pblk == 0)
 		err = -ESTALE;
 	*blkno = e.pblk;
-	return err ? err : place_chunk(vol->itable, &c);
+	return err;
 }
 
 /* --- growing the file ------------------------------------------------------------ */

@@ -172,6 +172,26 @@ static bool is_busy(const struct layout *lo, const struct layout_break *brk)
 	return !list_empty(&lo->breaks) || must_wait(lo, brk);
 }
 
+/* begin_waiting - asked for, or running and wider than that; layout.lock is held */
+static void begin_waiting(struct layout_break *brk)
+{
+	brk->step = LAYOUT_BREAK_WAITING;
+	brk->waited = true;
+	atomic_fetch_add(&count_of(brk->ls)->breaks_waited, 1);
+	trace_break(brk, PINFS_EVENT_BREAK_WAITING, 0);
+	break_watch(brk);
+}
+
+/* must_fail - it would have to wait, and was cancelled or must not (L7) */
+static int must_fail(struct layout_break *brk)
+{
+	if (!brk->cancelled && brk->no_wait) {
+		atomic_fetch_add(&count_of(brk->ls)->timed_out, 1);
+		brk->cancelled = -EBUSY;
+	}
+	return brk->cancelled;
+}
+
 /*
  * enqueue - run now, wait, or fail; layout.lock is held
  *
@@ -180,21 +200,14 @@ static bool is_busy(const struct layout *lo, const struct layout_break *brk)
 static enum layout_break_step enqueue(struct layout_break *brk)
 {
 	struct layout *lo = brk->layout;
+	bool busy = is_busy(lo, brk);
 
-	if (!brk->cancelled && brk->no_wait && is_busy(lo, brk)) {
-		atomic_fetch_add(&count_of(brk->ls)->timed_out, 1);
-		brk->cancelled = -EBUSY;
-	}
-	if (brk->cancelled)
+	if (brk->cancelled || (busy && must_fail(brk)))
 		return brk->step = LAYOUT_BREAK_DONE;
 	brk->number = next_number(brk->ls);
 	trace_break(brk, PINFS_EVENT_BREAK_ASKED, 0);
-	if (is_busy(lo, brk)) {
-		brk->step = LAYOUT_BREAK_WAITING;
-		brk->waited = true;
-		atomic_fetch_add(&count_of(brk->ls)->breaks_waited, 1);
-		trace_break(brk, PINFS_EVENT_BREAK_WAITING, 0);
-		break_watch(brk);
+	if (busy) {
+		begin_waiting(brk);
 	} else {
 		brk->step = LAYOUT_BREAK_RUNNING;
 		trace_break(brk, PINFS_EVENT_BREAK_RUNNING, 0);
@@ -249,13 +262,11 @@ void layout_break(struct layout_break *brk)
 /* wait_again - the running break, first of the queue; layout.lock is held */
 static int wait_again(struct layout_break *brk)
 {
-	if (brk->cancelled || brk->no_wait)
-		return brk->cancelled ? brk->cancelled : -EBUSY;
-	brk->step = LAYOUT_BREAK_WAITING;
-	brk->waited = true;
-	atomic_fetch_add(&count_of(brk->ls)->breaks_waited, 1);
-	trace_break(brk, PINFS_EVENT_BREAK_WAITING, 0);
-	break_watch(brk);
+	int err = must_fail(brk);
+
+	if (err)
+		return err;
+	begin_waiting(brk);
 	layout_advance(brk->layout);
 	return -EINPROGRESS;
 }

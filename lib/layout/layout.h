@@ -254,10 +254,9 @@ enum layout_break_step {
 /*
  * struct layout_break - a layout change; a part of the caller's request
  *
- * Exactly one of run and fail is called, exactly once but for
- * layout_break_widen(), no lock held; run ends
- * with layout_break_done(), after which the caller may free it, as it may at
- * once in fail.
+ * Exactly one of run and fail is called, no lock held, and exactly once but for
+ * layout_break_widen(); run ends with layout_break_done(), after which the caller
+ * may free it, as it may at once in fail.
  */
 struct layout_break {
 	/* The caller's: */

@@ -109,9 +109,12 @@ static const char *name_of(unsigned int slot)
 
 static bool is_gone(int err)
 {
+	const char *options = getenv("PINFS_OPTIONS");
+
 	/* Over io_uring what was under way is cancelled with the daemon's rings. */
-	return err == ENOTCONN || err == ECONNABORTED || err == EIO ||
-	       err == ECANCELED;
+	if (err == ECANCELED)
+		return options && strstr(options, "io_uring");
+	return err == ENOTCONN || err == ECONNABORTED || err == EIO;
 }
 
 /* --- contents -------------------------------------------------------------------- */

@@ -232,7 +232,6 @@ START_TEST(timeout_changes_nothing)
 }
 END_TEST
 
-/* Many that run out of time at once, over two files, as their pins go. */
 /* A change that must not wait fails before it has begun to, or is made. */
 START_TEST(no_wait_is_over_at_once)
 {
@@ -256,6 +255,7 @@ START_TEST(no_wait_is_over_at_once)
 }
 END_TEST
 
+/* Many that run out of time at once, over two files, as their pins go. */
 START_TEST(timeouts_and_pins_race)
 {
 	const struct fs_options opt = { .break_timeout_ns = 2 * MSEC };
