@@ -280,6 +280,8 @@ int layout_break_widen(struct layout_break *brk, uint64_t first, uint64_t end)
 	assert(brk->step == LAYOUT_BREAK_RUNNING);
 	brk->first = first;
 	brk->end = end;
+	if (must_wait(lo, brk))
+		name_owner(brk);
 	err = must_wait(lo, brk) ? wait_again(brk) : 0;
 	pthread_mutex_unlock(&lo->lock);
 	return err;

@@ -6,6 +6,7 @@
 #include "range_rig.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "base/util.h"
 
@@ -425,6 +426,7 @@ START_TEST(grown_meanwhile)
 	range_setup(&r);
 	must_change(&r, TRUNCATE, 15 * B + 9, 0, 0);
 	range_change_init(&r, &c, 0, TRUNCATE, 15 * B + 10, 0);
+	c.ch.brk.owner.pid = (uint32_t)getpid();
 	must_change(&r, ALLOCATE, 0, 16 * B, 0);
 	set = range_hold(&r, r.ip[0], 15, 1);
 	fs_change_start(&c.ch);
@@ -432,6 +434,7 @@ START_TEST(grown_meanwhile)
 	ck_assert_uint_eq(gate_count(&c.over), 0);
 	ck_assert_uint_eq(rig_stats(&r).breaks_waiting, 1);
 	ck_assert_uint_eq(scratch_fs_size(&r.sf, r.node[0]), 16 * B);
+	ck_assert(c.ch.brk.owner.comm[0]); /* L14 */
 	pin_set_free(set);
 	gate_await(&c.over, 1);
 	ck_assert_int_eq(c.err, 0);
