@@ -9,33 +9,20 @@
 #
 #   ROUNDS=5 SECONDS_EACH=1 DIR=/dev/shm
 set -euo pipefail
-shopt -s inherit_errexit
 cd "$(dirname "$0")/../.."
-PATH=$PATH:/sbin:/usr/sbin
 
-here=$PWD/tests/bench
 build=$(realpath "${1:-build/release}")
 rounds=${ROUNDS:-5}
 each=${SECONDS_EACH:-1}
 sizes=(1000 10000 100000 1000000)
 # Read by sides.sh; the file "f" is not needed here.
 # shellcheck disable=SC2034
-bytes=$((1 << 20)) room=$((4 << 30)) pinfs_options=
+bytes=$((1 << 20)) room=$((4 << 30))
 # shellcheck source=tests/bench/sides.sh
-. "$here/sides.sh"
+. tests/bench/sides.sh
 
-[ "$(id -u)" = 0 ] || {
-	echo "directory.sh: only root can have the kernel forget names" >&2
-	exit 1
-}
-dir=$(mktemp -d "${DIR:-/dev/shm}/pinfs-bench-XXXXXX")
-
-cleanup() {
-	cd /
-	down pinfs || true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
+[ "$(id -u)" = 0 ] || die "only root can have the kernel forget names"
+sides_begin
 
 taskset -c -p 0 $$ >/dev/null
 up pinfs

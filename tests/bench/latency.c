@@ -13,6 +13,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pinfs.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+
 #include "wire/pinfs_ioctl.h"
 
 #define BLOCK	     4096
@@ -38,7 +40,7 @@ static unsigned int count = 20000;
 struct waiter {
 	char path[4096];
 	int fd;
-	struct pinfs_ioc_pin_begin set;
+	pinfs_pin *set;
 	pthread_t thread;
 	int result; /* errno of the truncate */
 };
@@ -46,19 +48,11 @@ struct waiter {
 static struct waiter *waiter;
 static unsigned int waiters;
 
-static void pin(struct waiter *w)
+/* must - what libpinfs returned for this waiter's file */
+static void must(const struct waiter *w, int result)
 {
-	static struct pinfs_ioc_pin_extend ext;
-
-	w->set.direction = PINFS_TO_DEVICE;
-	if (ioctl(w->fd, PINFS_IOC_PIN_BEGIN, &w->set))
-		err(1, "%s: PINFS_IOC_PIN_BEGIN", w->path);
-	memset(&ext, 0, sizeof(ext));
-	ext.id = w->set.id;
-	ext.key = w->set.key;
-	ext.length = BLOCK;
-	if (ioctl(w->fd, PINFS_IOC_PIN_EXTEND, &ext))
-		err(1, "%s: PINFS_IOC_PIN_EXTEND", w->path);
+	if (result < 0)
+		errx(1, "%s: pin set: %s", w->path, strerror(-result));
 }
 
 static void *cut(void *arg)
@@ -78,7 +72,8 @@ static void start(struct waiter *w, unsigned int i)
 	w->fd = open(w->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (w->fd < 0 || write(w->fd, block, BLOCK) != BLOCK)
 		err(1, "%s", w->path);
-	pin(w);
+	must(w, pinfs_pin_begin(w->fd, PINFS_PIN_TO_DEVICE, 0, &w->set));
+	must(w, pinfs_pin_extend(w->set, w->fd, 0, BLOCK));
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, THREAD_STACK);
 	errno = pthread_create(&w->thread, &attr, cut, w);
@@ -134,11 +129,8 @@ static void end_waiters(void)
 		     (unsigned long long)stats.breaks_waiting, waiters);
 	for (unsigned int i = 0; i < waiters; i++) {
 		struct waiter *w = &waiter[i];
-		struct pinfs_ioc_pin_end end = { .id = w->set.id,
-						 .key = w->set.key };
 
-		if (ioctl(w->fd, PINFS_IOC_PIN_END, &end))
-			err(1, "%s: PINFS_IOC_PIN_END", w->path);
+		must(w, pinfs_pin_end(w->set, PINFS_ALL));
 		pthread_join(w->thread, NULL);
 		if (w->result)
 			errx(1, "%s: %s", w->path, strerror(w->result));

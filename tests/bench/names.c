@@ -44,15 +44,20 @@ static const char *name_of(char *buf, size_t size, char letter, unsigned int i)
 	return buf;
 }
 
-static void create(unsigned int i)
+static void create_named(const char *name)
 {
-	char name[64];
-	int fd = open(name_of(name, sizeof(name), 'n', i),
-		      O_CREAT | O_WRONLY | O_EXCL, 0644);
+	int fd = open(name, O_CREAT | O_WRONLY | O_EXCL, 0644);
 
 	if (fd < 0)
 		err(1, "create %s", name);
 	close(fd);
+}
+
+static void create(unsigned int i)
+{
+	char name[64];
+
+	create_named(name_of(name, sizeof(name), 'n', i));
 }
 
 static void ask(unsigned int i)
@@ -102,11 +107,11 @@ static const struct {
 
 #define PHASES (sizeof(phases) / sizeof(phases[0]))
 
-static double timed(void (*fn)(unsigned int i))
+static double timed(void (*fn)(unsigned int i), unsigned int n)
 {
 	double start = now();
 
-	for (unsigned int i = 0; i < files * dirs; i++)
+	for (unsigned int i = 0; i < n; i++)
 		fn(i);
 	return now() - start;
 }
@@ -140,7 +145,7 @@ static void tree(double seconds)
 	make_dirs();
 	while (now() < end) {
 		for (size_t p = 0; p < PHASES; p++)
-			took[p] += timed(phases[p].fn);
+			took[p] += timed(phases[p].fn, files * dirs);
 		lap++;
 	}
 	remove_dirs();
@@ -181,13 +186,9 @@ static void enter_with(const char *path, unsigned int n)
 static void create_nth(unsigned int i)
 {
 	char name[32];
-	int fd;
 
 	snprintf(name, sizeof(name), "n%u", i);
-	fd = open(name, O_CREAT | O_WRONLY | O_EXCL, 0644);
-	if (fd < 0)
-		err(1, "create %s", name);
-	close(fd);
+	create_named(name);
 }
 
 static void create_more(unsigned int i)
@@ -225,15 +226,6 @@ static void forget(void)
 	close(fd);
 }
 
-static double timed_batch(void (*fn)(unsigned int i))
-{
-	double start = now();
-
-	for (unsigned int i = 0; i < BATCH; i++)
-		fn(i);
-	return now() - start;
-}
-
 static void fill(const char *path, unsigned int n)
 {
 	if (mkdir(path, 0755))
@@ -250,9 +242,9 @@ static void in_one_of(const char *path, unsigned int n, double seconds)
 	enter_with(path, n);
 	do {
 		forget();
-		took[0] += timed_batch(look);
-		took[1] += timed_batch(create_more);
-		took[2] += timed_batch(unlink_more);
+		took[0] += timed(look, BATCH);
+		took[1] += timed(create_more, BATCH);
+		took[2] += timed(unlink_more, BATCH);
 		lap++;
 	} while (now() < end);
 	printf("lookup %.0f\ncreate %.0f\nunlink %.0f\n", lap * BATCH / took[0],

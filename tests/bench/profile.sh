@@ -13,53 +13,35 @@
 #
 # install-deps.sh --bench gets what it needs.
 set -euo pipefail
-shopt -s inherit_errexit
 cd "$(dirname "$0")/../.."
-PATH=$PATH:/sbin:/usr/sbin
 
-here=$PWD/tests/bench
 build=$(realpath "${1:-build/release}")
 each=${SECONDS_EACH:-3}
 symbols=${SYMBOLS:-12}
 bytes=$((256 << 20))
 # Read by sides.sh.
 # shellcheck disable=SC2034
-room=$((2 << 30)) pinfs_options=
+room=$((2 << 30))
 # shellcheck source=tests/bench/sides.sh
-. "$here/sides.sh"
+. tests/bench/sides.sh
+# shellcheck source=tests/bench/workloads.sh
+. tests/bench/workloads.sh
 cpu=0
 
-for tool in perf fio jq taskset; do
-	command -v $tool >/dev/null || {
-		echo "profile.sh: $tool is missing; run ./install-deps.sh --bench" >&2
-		exit 1
-	}
-done
-dir=$(mktemp -d "${DIR:-/dev/shm}/pinfs-bench-XXXXXX")
-
-cleanup() {
-	cd /
-	down pinfs || true
-	down ceiling || true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
+need_tools perf fio jq taskset
+sides_begin
 
 # Microseconds that an operation took, as the program says that ran. A lap is one
 # each of five operations.
 client() { # PATH SIDE
 	case $1 in
 	lap)
-		"$build/names" tree "$dir/$2" 10 100 "$each" |
-			awk '{us += 1e6 / $2} END {print us}'
+		names 10 100 "$2"
 		;;
 	*)
-		fio --name=bench --filename="$dir/$2/f" --rw="$1" --bs=4k \
-			--size=$bytes --direct=1 --ioengine=psync --time_based \
-			--runtime="$each" --output-format=json |
-			jq '1e6 / (.jobs[0].read.iops + .jobs[0].write.iops)'
+		disk "$1" 4k 1 1 "$2"
 		;;
-	esac
+	esac | awk '{us += 1e6 / $2} END {print us}'
 }
 
 # samples FIELDS - shares of the processor's time, one of FIELDS a line
@@ -73,7 +55,7 @@ profile() {
 	local us server=$2
 
 	[ "$2" != pinfs ] || server=pinfsd
-	export -f client
+	export -f client disk run_fio ms names
 	export build dir each bytes
 	# shellcheck disable=SC2016 # for the shell that perf starts
 	perf record -q -F 4000 -C $cpu -o "$dir/perf" -- \

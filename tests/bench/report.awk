@@ -3,15 +3,19 @@
 # Tables in Markdown of what suite.sh has measured. A figure is the median of the
 # rounds, in brackets the least and the most; a ratio is the median of the rounds'
 # ratios, each of figures that were measured one after the other, and more than 1
-# where pinfs is better. Behind it stands its target if there is one, with "missed"
+# where pinfs is better. With -v base=SIDE that side takes pinfs's place. Behind it stands its target if there is one, with "missed"
 # if it is below.
 BEGIN {
 	FS = "\t"
 	split("data cached meta tree db dma", classes, " ")
-	head["data"] = head["cached"] = head["meta"] = \
-		"ceiling storing fuse2fs ext4 tmpfs raw"
+	if (base == "")
+		base = "pinfs"
+	head["data"] = head["cached"] = head["meta"] = "pinfs ceiling " \
+		"ceiling_uring storing fuse2fs ext4 tmpfs raw"
 	head["tree"] = head["db"] = "fuse2fs ext4 tmpfs"
 	head["dma"] = "fio dd"
+	name["ceiling_uring"] = "ceiling, io_uring"
+	name["uring"] = "pinfs, io_uring"
 	name["raw"] = "libpmem"
 	name["storing"] = "ceiling, storing"
 	name["fio"] = "fio, io_uring, anonymous memory"
@@ -25,6 +29,7 @@ BEGIN {
 		targets[$1] = $4
 	}
 	value[$1, $5, $6] = $7
+	measured[$2, $5] = 1
 	if ($6 + 1 > rounds)
 		rounds = $6 + 1
 }
@@ -59,13 +64,13 @@ function figure(t, side,    v, n, r) {
 		short(v[1], unit[t]) " to " short(v[n], unit[t]) ")"
 }
 
-# ratio(t, side) - of pinfs to it, -1: not measured
+# ratio(t, side) - of the base to it, -1: not measured
 function ratio(t, side,    v, n, r, a, b) {
 	n = 0
 	for (r = 0; r < rounds; r++) {
-		if (!((t, side, r) in value) || !((t, "pinfs", r) in value))
+		if (!((t, side, r) in value) || !((t, base, r) in value))
 			continue
-		a = value[t, "pinfs", r]
+		a = value[t, base, r]
 		b = value[t, side, r]
 		if (a > 0 && b > 0)
 			v[++n] = unit[t] == "s" ? b / a : a / b
@@ -77,7 +82,7 @@ function ratio(t, side,    v, n, r, a, b) {
 }
 
 function target(t, side,    f, n, i) {
-	n = split(targets[t], f, " ")
+	n = base == "pinfs" ? split(targets[t], f, " ") : 0
 	for (i = 1; i < n; i += 2)
 		if (f[i] == side)
 			return f[i + 1]
@@ -98,14 +103,23 @@ function cell(t, side,    x, want, text) {
 	return text " of " want (text < want + 0 ? " **missed**" : "")
 }
 
+# columns(c, sides) - those that the base was measured beside
+function columns(c, sides,    all, n, i, k) {
+	n = split(head[c], all, " ")
+	for (i = 1; i <= n; i++)
+		if (all[i] != base && (c, all[i]) in measured)
+			sides[++k] = all[i]
+	return k + 0
+}
+
 function table(c,    sides, n, i, k, line) {
-	n = split(head[c], sides, " ")
+	n = columns(c, sides)
 	line = ""
 	for (i = 1; i <= titles; i++) {
 		if (class[title[i]] != c)
 			continue
 		if (line == "") {
-			line = "| " c " | pinfs |"
+			line = "| " c " | " (base in name ? name[base] : base) " |"
 			for (k = 1; k <= n; k++)
 				line = line " : " (sides[k] in name ? \
 					name[sides[k]] : sides[k]) " |"
@@ -115,7 +129,7 @@ function table(c,    sides, n, i, k, line) {
 				line = line "---|"
 			print line
 		}
-		line = "| " title[i] " | " figure(title[i], "pinfs") " |"
+		line = "| " title[i] " | " figure(title[i], base) " |"
 		for (k = 1; k <= n; k++)
 			line = line " " cell(title[i], sides[k]) " |"
 		print line

@@ -11,15 +11,14 @@
 #   SIZE=512M           of the file that is read and written
 #   DIR=/dev/shm        where the images are
 #   ONLY=PATTERN        workloads whose title or class matches (grep -E)
-#   SIDES='pinfs ...'   no more than these sides
+#   SIDES='pinfs ...'   only these sides; uring and ceiling_uring only if named
+#   BASE=pinfs          the side whose figures and ratios are printed
 #   OUT=FILE            all single figures, one a line, for report.awk
 #   PLOTS=DIR           draw the ratios there, as SVG
 #
 # install-deps.sh --bench gets what it needs.
 set -euo pipefail
-shopt -s inherit_errexit
 cd "$(dirname "$0")/../.."
-PATH=$PATH:/sbin:/usr/sbin
 
 here=$PWD/tests/bench
 build=$(realpath "${1:-build/release}")
@@ -28,8 +27,6 @@ each=${SECONDS_EACH:-1}
 bytes=$(numfmt --from=iec "${SIZE:-512M}")
 room=$((bytes * 2 + (2 << 30)))
 only=${ONLY:-.}
-# Of pinfsd; with a comma before them.
-pinfs_options=${PINFS_OPTIONS:+,$PINFS_OPTIONS}
 archive=$(find "$PWD/build/sources" -name 'hello_*.orig.tar.*' ! -name '*.asc' |
 	head -n 1)
 # shellcheck source=tests/bench/sides.sh
@@ -37,39 +34,44 @@ archive=$(find "$PWD/build/sources" -name 'hello_*.orig.tar.*' ! -name '*.asc' |
 # shellcheck source=tests/bench/workloads.sh
 . "$here/workloads.sh"
 all_sides="$fs_sides storing"
-allowed=" ${SIDES:-$all_sides raw raw4 fio dd} "
+allowed=" ${SIDES:-${fs_sides/ uring ceiling_uring/} storing raw raw4 fio dd} "
 
-die() {
-	echo "suite.sh: $*" >&2
-	exit 1
+# is_allowed SIDE
+is_allowed() {
+	[[ $allowed = *" $1 "* ]]
 }
 
-check() {
-	local tool
+# select_workloads - those that are asked for
+select_workloads() {
+	local workload title class rest
 
-	[ "$(id -u)" = 0 ] || die "only root can mount a loop device and a tmpfs"
-	for tool in fio jq fuse2fs mkfs.ext4 sqlite3 losetup setpriv \
-		taskset; do
-		command -v $tool >/dev/null ||
-			die "$tool is missing; run ./install-deps.sh --bench"
+	for workload in "${workloads[@]}"; do
+		IFS='|' read -r title class rest <<<"$workload"
+		! grep -qE -- "$only" <<<"$title $class" || selected+=("$workload")
 	done
-	[ -n "$(pg_bin)" ] ||
-		die "PostgreSQL is missing; run ./install-deps.sh --bench"
-	[ -n "$archive" ] || die "the source package is missing; run" \
-		"./install-deps.sh"
+	[ ${#selected[@]} != 0 ] || die "no workload is like $only"
+}
+
+# check - all that it takes is there, before the first hour has gone
+check() {
+	[ "$(id -u)" = 0 ] || die "only root can mount a loop device and a tmpfs"
+	need_tools fio jq losetup taskset
+	! is_allowed fuse2fs || need_tools fuse2fs mkfs.ext4
+	! is_allowed ext4 || need_tools mkfs.ext4
+	case ${selected[*]} in *'|sqlite'*) need_tools sqlite3 ;; esac
+	case ${selected[*]} in *'|postgres'*)
+		need_tools setpriv
+		[ -n "$(pg_bin)" ] ||
+			die "PostgreSQL is missing; run ./install-deps.sh --bench"
+		;;
+	esac
+	case ${selected[*]} in *'|source_tree'*)
+		[ -n "$archive" ] || die "the source package is missing; run" \
+			"./install-deps.sh"
+		;;
+	esac
 	[ -x "$build/ceiling" ] ||
 		die "$build has no benchmarks; build the preset release"
-}
-
-cleanup() {
-	local side
-
-	cd /
-	for side in $all_sides; do
-		down "$side" || true
-	done
-	[ -z "${dma_loop:-}" ] || losetup -d "$dma_loop" || true
-	rm -rf "$dir"
 }
 
 # set_up - every side, and a device for DMA
@@ -78,7 +80,7 @@ set_up() {
 
 	chmod 755 "$dir"
 	for side in $all_sides; do
-		[[ $allowed != *" $side "* ]] || up "$side"
+		! is_allowed "$side" || up "$side"
 	done
 	dd if=/dev/zero of="$dir/dma.img" bs=1M count=$((bytes >> 20)) status=none
 	dma_loop=$(losetup --show -f --direct-io=on "$dir/dma.img" 2>/dev/null ||
@@ -90,7 +92,7 @@ turn() {
 	local side sides=() n
 
 	for side; do
-		[[ $allowed != *" $side "* ]] || sides+=("$side")
+		! is_allowed "$side" || sides+=("$side")
 	done
 	n=${#sides[@]}
 	for ((i = 0; i < n; i++)); do
@@ -140,23 +142,23 @@ measure() {
 	done
 }
 
+selected=()
+select_workloads
 check
-dir=$(mktemp -d "${DIR:-/dev/shm}/pinfs-bench-XXXXXX")
-trap cleanup EXIT
+sides_begin
 out=${OUT:-$dir/figures}
 : >"$out"
 out=$(realpath "$out")
 set_up
-for workload in "${workloads[@]}"; do
+for workload in "${selected[@]}"; do
 	IFS='|' read -r title class unit sides targets cpus command <<<"$workload"
-	grep -qE -- "$only" <<<"$title $class" || continue
 	[ ! -t 2 ] || echo "$title" >&2
 	measure "$title" "$class" "$unit" "$sides" "$targets" \
 		"$cpus" "$command" |
 		tee -a "$out" >"$dir/figures.now"
 	[ -s "$dir/figures.now" ] || die "$title: no figures"
 done
-awk -f "$here/report.awk" "$out"
+awk -v base="${BASE:-pinfs}" -f "$here/report.awk" "$out"
 [ -z "${PLOTS:-}" ] || for side in ceiling fuse2fs; do
 	awk -v bars=$side -f "$here/report.awk" "$out" |
 		"$here/plot.sh" bars "pinfs : $side, more is better" \

@@ -6,7 +6,7 @@
 #
 # shellcheck disable=SC2154 # $dir, $build, $bytes, $each are suite.sh's
 
-fs_sides='pinfs ceiling fuse2fs ext4 tmpfs'
+fs_sides='pinfs ceiling fuse2fs ext4 tmpfs uring ceiling_uring'
 real_sides='pinfs fuse2fs ext4 tmpfs'
 
 # Title | class | unit | sides | targets | processors | command
@@ -14,6 +14,7 @@ real_sides='pinfs fuse2fs ext4 tmpfs'
 # The unit s is of what takes less when it is better. A target is the least that
 # pinfs may be of another side, as a ratio. Client and server run on one processor,
 # or on all.
+# shellcheck disable=SC2034 # suite.sh's
 workloads=(
 	"4 KiB random read, direct|data|1/s|$fs_sides raw|ceiling 0.9 fuse2fs 1|one|disk randread 4k 1 1"
 	"4 KiB random read, direct, 4 jobs|data|1/s|$fs_sides raw4|ceiling 0.9 fuse2fs 1|all|disk randread 4k 1 4"
@@ -212,7 +213,7 @@ longer() {
 dma() {
 	local device=$dir/dma.img direct=0 rw=read
 
-	[ "$1" = in ] || rw=write
+	[ "$1" = in ] || rw='write'
 	if [ "$2" = direct ]; then
 		direct=1
 		device=$dma_loop

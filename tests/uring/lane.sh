@@ -10,7 +10,7 @@
 #   lane.sh setup        make the chroot, build libfuse and pinfs in it
 #   lane.sh classic      end-to-end tests, the transport as ever
 #   lane.sh io_uring     the same over io_uring, and those of this directory
-#   lane.sh bench        both transports side by side (bench.sh)
+#   lane.sh bench        both transports side by side (tests/bench/suite.sh)
 #   lane.sh run COMMAND...   in the chroot, by hand
 #
 # Needs root, and what install-deps.sh --uring installs. The chroot stays in
@@ -105,7 +105,9 @@ run_tests() {
 
 run_bench() {
 	in_root SECONDS_EACH="${SECONDS_EACH:-}" ROUNDS="${ROUNDS:-}" \
-		SIZE="${SIZE:-}" /pinfs/tests/uring/bench.sh "/pinfs/$build"
+		SIZE="${SIZE:-}" BASE=uring ONLY='direct.* data|one directory' \
+		SIDES='pinfs uring ceiling ceiling_uring' \
+		/pinfs/tests/bench/suite.sh "/pinfs/$build"
 }
 
 run_lane() {
