@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #include "base/util.h"
-
 #include "wire/pinfs_ioctl.h"
 
 #define BLOCK	     4096
