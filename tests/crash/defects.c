@@ -145,7 +145,7 @@ static void make_script(struct script *sc, const struct seeded *d)
  * the next: how many lines a change takes depends on what the clock says. A defect
  * that shows only where a record's end meets another has so many recordings.
  */
-#define RECORDINGS 24u
+#define RECORDINGS 4u
 
 /* try_defect - true if it is as it should be: noticed, if there is one */
 static bool try_defect(struct scene *s, const struct seeded *d)
@@ -155,6 +155,7 @@ static bool try_defect(struct scene *s, const struct seeded *d)
 
 	memset(&s->x.tally, 0, sizeof(s->x.tally));
 	s->x.first[0] = '\0';
+	s->recordings = 0;
 	if (d->omitted)
 		setenv("PINFS_OMIT", d->omitted, 1);
 	for (unsigned int i = 0; i < (d->what ? RECORDINGS : 1) && !noticed;

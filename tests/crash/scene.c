@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "../unit/scratch.h"
+#include "base/util.h"
+#include "clock.h"
 #include "format/make.h"
 
 #define POOL_SIZE (16ull << 20)
@@ -275,6 +277,18 @@ static unsigned int run_before(struct scene *s, struct fs *fs,
 	return n;
 }
 
+/*
+ * next_clock - from one where an operation is done within a tick, as on a fast
+ * machine, to one that ticks at every reading, as on a very slow one
+ */
+static void next_clock(struct scene *s)
+{
+	static const unsigned int reads_per_tick[] = { 1024, 16, 4, 1 };
+
+	clock_next(reads_per_tick[s->recordings++ %
+				  ARRAY_SIZE(reads_per_tick)]);
+}
+
 static void record_script(struct scene *s, const struct script *sc,
 			  struct expect *ex, enum defect defect)
 {
@@ -329,6 +343,7 @@ void scene_explore(struct scene *s, const struct script *sc, enum defect defect)
 	if (s->only && !strstr(s->name, s->only))
 		return;
 	s->x.probe = false;
+	next_clock(s);
 	record_script(s, sc, &ex, defect);
 	explore(&s->x, &s->rec, &ex, sc->from);
 	begin_with(s, s->clean);
