@@ -10,9 +10,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define START	 1790000000l /* in 2026 */
-#define TICK_NS	 4000000l /* of CLOCK_REALTIME_COARSE with 250 Hz */
-#define TICKS	 250ul /* in a second */
+#define START	1790000000l /* in 2026 */
+#define TICK_NS 4000000l /* of CLOCK_REALTIME_COARSE with 250 Hz */
+#define TICKS	250ul /* in a second */
 
 int __real_clock_gettime(clockid_t id, struct timespec *ts);
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);

@@ -285,8 +285,8 @@ static void next_clock(struct scene *s)
 {
 	static const unsigned int reads_per_tick[] = { 1024, 16, 4, 1 };
 
-	clock_next(reads_per_tick[s->recordings++ %
-				  ARRAY_SIZE(reads_per_tick)]);
+	clock_next(
+		reads_per_tick[s->recordings++ % ARRAY_SIZE(reads_per_tick)]);
 }
 
 static void record_script(struct scene *s, const struct script *sc,
