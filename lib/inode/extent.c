@@ -104,19 +104,62 @@ static uint64_t end_of(const struct extent *e)
 	return e->lblk + e->len;
 }
 
-/* leaf_find - the first extent that ends behind lblk, or count */
-static unsigned int leaf_find(const struct leaf *l, uint64_t lblk)
+/*
+ * guess - which of n extents in the cursor's leaf, of a tree, is the sought block's
+ *
+ * As if they were all of one length, without holes, and the last leaf ended with
+ * the file.
+ */
+static unsigned int guess(const struct cursor *c, unsigned int n)
+{
+	uint64_t size = le64_to_cpu(inode_read(c->ip, c->tx)->size);
+	uint64_t from = c->path.from, to = c->path.to;
+	unsigned int i;
+
+	if (to == UINT64_MAX)
+		to = size >> PINFS_BLOCK_SHIFT;
+	if (n == 0 || c->sought <= from || from >= to)
+		return 0;
+	if (c->sought >= to)
+		return n - 1;
+	i = (unsigned int)((double)(c->sought - from) / (double)(to - from) *
+			   n);
+	return i < n ? i : n - 1;
+}
+
+/* fetch - what leaf_find() will look at first, while leaf_load() waits for the head */
+static void fetch(const struct cursor *c)
+{
+	unsigned int i = guess(c, PINFS_NODE_EXTENTS);
+
+	meta_fetch(c->ip->vol, c->path.leaf,
+		   offsetof(struct pinfs_extent_node, extent) +
+			   i * sizeof(struct pinfs_extent));
+}
+
+/*
+ * leaf_find - the first extent that ends behind lblk, or count; mid is a guess
+ *
+ * From the guess in steps that double, and by halving: each line of a leaf that is
+ * looked at is a cache miss in a file of many extents, and near a good guess there
+ * are one or two.
+ */
+static unsigned int leaf_find(const struct leaf *l, uint64_t lblk,
+			      unsigned int mid)
 {
 	unsigned int lo = 0, hi = l->count;
 
-	while (lo < hi) {
-		unsigned int mid = (lo + hi) / 2;
+	for (unsigned int step = 0; lo < hi; step = 2 * step + 1) {
 		struct extent e = decode(&l->e[mid]);
+		bool before = end_of(&e) <= lblk;
+		unsigned int off;
 
-		if (end_of(&e) <= lblk)
+		if (before)
 			lo = mid + 1;
 		else
 			hi = mid;
+		off = (hi - lo) / 2 < step ? (hi - lo) / 2 : step;
+		mid = before ? lo + off : hi - 1 - off;
 	}
 	return lo;
 }
@@ -125,6 +168,7 @@ static unsigned int leaf_find(const struct leaf *l, uint64_t lblk)
 static int seek(struct cursor *c, struct inode *ip, struct tx *tx,
 		uint64_t lblk)
 {
+	unsigned int mid;
 	struct leaf l;
 	int err = 0;
 
@@ -134,11 +178,15 @@ static int seek(struct cursor *c, struct inode *ip, struct tx *tx,
 	c->in_tree = le16_to_cpu(inode_read(ip, tx)->tree_level) > 0;
 	if (c->in_tree)
 		err = tree_descend(ip, tx, lblk, &c->path);
+	if (!err && c->in_tree)
+		fetch(c);
 	if (!err)
 		err = leaf_load(c, false, &l);
-	if (!err)
-		c->pos = leaf_find(&l, lblk);
-	return err;
+	if (err)
+		return err;
+	mid = c->in_tree ? guess(c, l.count) : l.count / 2;
+	c->pos = leaf_find(&l, lblk, mid);
+	return 0;
 }
 
 /*

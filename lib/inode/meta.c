@@ -96,6 +96,12 @@ err_damaged:
 	return NULL;
 }
 
+void meta_fetch(struct volume *vol, uint64_t blkno, size_t off)
+{
+	if (volume_has(vol, blkno, 1))
+		journal_fetch(vol->journal, blkno, off);
+}
+
 void *meta_edit(struct volume *vol, struct tx *tx, uint64_t blkno,
 		uint32_t magic, uint64_t owner, int *err)
 {

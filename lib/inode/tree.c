@@ -114,6 +114,24 @@ static void node_remove(struct node *n, unsigned int pos)
 
 /* --- finding ------------------------------------------------------------------ */
 
+/* choose - the child at pos of a step's node; true if it is the leaf */
+static bool choose(struct tree_path *path, unsigned int step,
+		   const struct node *n, unsigned int pos)
+{
+	uint64_t child = le64_to_cpu(n->index[pos].child);
+
+	path->step[step].pos = pos;
+	path->from = le64_to_cpu(n->index[pos].key);
+	if (pos + 1 < n->count)
+		path->to = le64_to_cpu(n->index[pos + 1].key);
+	if (level_of(path, step) == 1) {
+		path->leaf = child;
+		return true;
+	}
+	path->step[step + 1].blkno = child;
+	return false;
+}
+
 /*
  * go_down - from the child of step on, by key, or by the first or last child
  *
@@ -125,28 +143,21 @@ enum way { WAY_KEY, WAY_FIRST, WAY_LAST };
 static int go_down(struct inode *ip, struct tx *tx, struct tree_path *path,
 		   unsigned int step, enum way way, uint64_t key)
 {
-	struct node n;
-	int err;
-
 	for (;; step++) {
-		uint64_t child;
+		unsigned int pos = 0;
+		struct node n;
+		int err = node_load(ip, tx, path, step, false, &n);
 
-		err = node_load(ip, tx, path, step, false, &n);
 		if (err)
 			return err;
 		if (n.count == 0)
 			return damaged(ip, "a tree node is empty");
 		if (way == WAY_KEY)
-			path->step[step].pos = node_find(&n, key);
-		else
-			path->step[step].pos = way == WAY_FIRST ? 0 :
-								  n.count - 1;
-		child = le64_to_cpu(n.index[path->step[step].pos].child);
-		if (level_of(path, step) == 1) {
-			path->leaf = child;
+			pos = node_find(&n, key);
+		else if (way == WAY_LAST)
+			pos = n.count - 1;
+		if (choose(path, step, &n, pos))
 			return 0;
-		}
-		path->step[step + 1].blkno = child;
 	}
 }
 
@@ -155,6 +166,7 @@ int tree_descend(struct inode *ip, struct tx *tx, uint64_t key,
 {
 	path->level = le16_to_cpu(inode_read(ip, tx)->tree_level);
 	path->step[0].blkno = 0;
+	path->to = UINT64_MAX;
 	if (path->level == 0 || path->level > PINFS_TREE_MAX_LEVEL)
 		return damaged(ip, "its tree has no such depth");
 	return go_down(ip, tx, path, 0, WAY_KEY, key);
@@ -165,14 +177,8 @@ static int take_child(struct inode *ip, struct tx *tx, struct tree_path *path,
 		      unsigned int step, const struct node *n, unsigned int pos,
 		      enum way way)
 {
-	uint64_t child = le64_to_cpu(n->index[pos].child);
-
-	path->step[step].pos = pos;
-	if (level_of(path, step) == 1) {
-		path->leaf = child;
+	if (choose(path, step, n, pos))
 		return 0;
-	}
-	path->step[step + 1].blkno = child;
 	return go_down(ip, tx, path, step + 1, way, 0);
 }
 

@@ -21,6 +21,7 @@ struct tree_path {
 	unsigned int level; /* of the root */
 	struct tree_step step[PINFS_TREE_MAX_LEVEL + 1];
 	uint64_t leaf;
+	uint64_t from, to; /* of tree_descend(): the leaf's keys, to exclusive */
 };
 
 /* tree_descend - to the leaf that key belongs to; the tree has a level */

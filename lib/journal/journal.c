@@ -202,6 +202,13 @@ const void *journal_read(struct journal *j, uint64_t blkno)
 	return page ? page : journal_home(j, blkno);
 }
 
+void journal_fetch(struct journal *j, uint64_t blkno, size_t off)
+{
+	/* A page of an overlay takes a search to find, which would be the miss. */
+	if (!j->overlay)
+		__builtin_prefetch((uint8_t *)journal_home(j, blkno) + off);
+}
+
 void journal_counts(struct journal *j, struct journal_counts *counts)
 {
 	counts->free_blocks = atomic_load(&j->free_blocks);

@@ -99,6 +99,9 @@ void journal_leave(struct journal *j, unsigned int guard);
 /* journal_read - a block's committed contents; blkno is inside the pool */
 const void *journal_read(struct journal *j, uint64_t blkno);
 
+/* journal_fetch - a hint that the block will be read at off; blkno is inside */
+void journal_fetch(struct journal *j, uint64_t blkno, size_t off);
+
 void journal_counts(struct journal *j, struct journal_counts *counts);
 
 /* journal_error - 0, or the error after which nothing more is written */
