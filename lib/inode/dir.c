@@ -89,10 +89,18 @@ struct walk {
 	uint64_t from; /* no key that is still to come is less */
 };
 
+/* fetch_slots - of a leaf that leaf_read() is about to wait for the head of */
+static void fetch_slots(struct inode *dir, uint64_t blkno)
+{
+	for (size_t line = 1; line <= 3; line++)
+		meta_fetch(dir->vol, blkno, line * PINFS_LINE_SIZE);
+}
+
 /* walk_begin - walk_step() gives keys from from on; -ENOENT: it's empty */
 static int walk_begin(struct walk *w, struct inode *dir, struct tx *tx,
 		      uint64_t from)
 {
+	unsigned int guess;
 	int err;
 
 	w->dir = dir;
@@ -103,10 +111,13 @@ static int walk_begin(struct walk *w, struct inode *dir, struct tx *tx,
 	err = tree_descend(dir, tx, from, &w->path);
 	if (err)
 		return err;
+	fetch_slots(dir, w->path.leaf);
 	w->leaf = leaf_read(dir, tx, w->path.leaf, &err);
 	if (!w->leaf)
 		return err;
-	w->slot = dir_leaf_lower(w->leaf, from);
+	guess = tree_guess(&w->path, from, DIR_KEYS_END,
+			   dir_leaf_count(w->leaf));
+	w->slot = dir_leaf_lower(w->leaf, from, guess);
 	return 0;
 }
 

@@ -18,6 +18,9 @@ struct dir_name {
 /* Numbers 0 to 127 tell names of one hash apart. */
 #define DIR_LAST_NUMBER ((1u << PINFS_DIR_KEY_BITS) - 1)
 
+/* A key's top bit is 0. */
+#define DIR_KEYS_END (1ull << 63)
+
 /* dir_lookup_name and so on - dir_lookup() and so on, for a given hash */
 int dir_lookup_name(struct inode *dir, struct tx *tx, const struct dir_name *nm,
 		    struct dir_entry *out);
@@ -48,8 +51,9 @@ static inline uint64_t dir_leaf_key(const struct pinfs_dirent_node *n,
 /* dir_leaf_init - a node without entries; its header's other fields stay */
 void dir_leaf_init(struct pinfs_dirent_node *n);
 
-/* dir_leaf_lower - the first entry with at least key, or the count */
-unsigned int dir_leaf_lower(const struct pinfs_dirent_node *n, uint64_t key);
+/* dir_leaf_lower - the first entry with at least key, or the count; guess below it */
+unsigned int dir_leaf_lower(const struct pinfs_dirent_node *n, uint64_t key,
+			    unsigned int guess);
 
 /* dir_leaf_used - of PINFS_NODE_BYTES, what entries and their slots take */
 size_t dir_leaf_used(const struct pinfs_dirent_node *n);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/search.h"
 #include "format/csum.h"
 
 #define SLOT_SIZE sizeof(le16)
@@ -41,18 +42,29 @@ void dir_leaf_init(struct pinfs_dirent_node *n)
 	memset(n->slot, 0, sizeof(n->slot));
 }
 
-unsigned int dir_leaf_lower(const struct pinfs_dirent_node *n, uint64_t key)
-{
-	unsigned int low = 0, high = dir_leaf_count(n), mid;
+/* How far from a guess, in names, the one sought may well be; hashes vary so. */
+#define GUESS_OFF 4u
 
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (dir_leaf_key(n, mid) < key)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+/* fetch_around - the entries that a search from slot i will look at, all at once */
+static void fetch_around(const struct pinfs_dirent_node *n, unsigned int i)
+{
+	unsigned int end = dir_leaf_count(n);
+
+	if (end - i > GUESS_OFF)
+		end = i + GUESS_OFF + 1;
+	for (i = i > GUESS_OFF ? i - GUESS_OFF : 0; i < end; i++)
+		__builtin_prefetch(dir_leaf_entry(n, i));
+}
+
+unsigned int dir_leaf_lower(const struct pinfs_dirent_node *n, uint64_t key,
+			    unsigned int guess)
+{
+	struct search s;
+
+	fetch_around(n, guess);
+	for (search_begin(&s, dir_leaf_count(n), guess); s.lo < s.hi;)
+		search_step(&s, dir_leaf_key(n, s.mid) < key);
+	return s.lo;
 }
 
 size_t dir_leaf_used(const struct pinfs_dirent_node *n)
@@ -108,7 +120,8 @@ bool dir_leaf_insert(struct pinfs_dirent_node *n, const struct dir_entry *e)
 	used += le64_to_cpu(n->hdr.spec[1]);
 	if (used + size + SLOT_SIZE > PINFS_NODE_BYTES)
 		pack(n);
-	de = open_slot(n, dir_leaf_lower(n, e->key), size);
+	de = open_slot(n, dir_leaf_lower(n, e->key, dir_leaf_count(n) / 2),
+		       size);
 	memset(de, 0, size);
 	de->key = cpu_to_le64(e->key);
 	de->ino = cpu_to_le64(e->ino);

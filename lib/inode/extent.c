@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/search.h"
 #include "base/util.h"
 #include "inode/tree.h"
 
@@ -104,27 +105,12 @@ static uint64_t end_of(const struct extent *e)
 	return e->lblk + e->len;
 }
 
-/*
- * guess - which of n extents in the cursor's leaf, of a tree, is the sought block's
- *
- * As if they were all of one length, without holes, and the last leaf ended with
- * the file.
- */
+/* guess - which of n extents in the cursor's leaf, of a tree, the sought one may be */
 static unsigned int guess(const struct cursor *c, unsigned int n)
 {
 	uint64_t size = le64_to_cpu(inode_read(c->ip, c->tx)->size);
-	uint64_t from = c->path.from, to = c->path.to;
-	unsigned int i;
 
-	if (to == UINT64_MAX)
-		to = size >> PINFS_BLOCK_SHIFT;
-	if (n == 0 || c->sought <= from || from >= to)
-		return 0;
-	if (c->sought >= to)
-		return n - 1;
-	i = (unsigned int)((double)(c->sought - from) / (double)(to - from) *
-			   n);
-	return i < n ? i : n - 1;
+	return tree_guess(&c->path, c->sought, size >> PINFS_BLOCK_SHIFT, n);
 }
 
 /* fetch - what leaf_find() will look at first, while leaf_load() waits for the head */
@@ -137,38 +123,24 @@ static void fetch(const struct cursor *c)
 			   i * sizeof(struct pinfs_extent));
 }
 
-/*
- * leaf_find - the first extent that ends behind lblk, or count; mid is a guess
- *
- * From the guess in steps that double, and by halving: each line of a leaf that is
- * looked at is a cache miss in a file of many extents, and near a good guess there
- * are one or two.
- */
+/* leaf_find - the first extent that ends behind lblk, or count */
 static unsigned int leaf_find(const struct leaf *l, uint64_t lblk,
-			      unsigned int mid)
+			      unsigned int guessed)
 {
-	unsigned int lo = 0, hi = l->count;
+	struct search s;
 
-	for (unsigned int step = 0; lo < hi; step = 2 * step + 1) {
-		struct extent e = decode(&l->e[mid]);
-		bool before = end_of(&e) <= lblk;
-		unsigned int off;
+	for (search_begin(&s, l->count, guessed); s.lo < s.hi;) {
+		struct extent e = decode(&l->e[s.mid]);
 
-		if (before)
-			lo = mid + 1;
-		else
-			hi = mid;
-		off = (hi - lo) / 2 < step ? (hi - lo) / 2 : step;
-		mid = before ? lo + off : hi - 1 - off;
+		search_step(&s, end_of(&e) <= lblk);
 	}
-	return lo;
+	return s.lo;
 }
 
 /* seek - to the first extent that ends behind lblk, or where it would be */
 static int seek(struct cursor *c, struct inode *ip, struct tx *tx,
 		uint64_t lblk)
 {
-	unsigned int mid;
 	struct leaf l;
 	int err = 0;
 
@@ -184,8 +156,8 @@ static int seek(struct cursor *c, struct inode *ip, struct tx *tx,
 		err = leaf_load(c, false, &l);
 	if (err)
 		return err;
-	mid = c->in_tree ? guess(c, l.count) : l.count / 2;
-	c->pos = leaf_find(&l, lblk, mid);
+	c->pos = leaf_find(&l, lblk,
+			   c->in_tree ? guess(c, l.count) : l.count / 2);
 	return 0;
 }
 

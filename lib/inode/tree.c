@@ -172,6 +172,22 @@ int tree_descend(struct inode *ip, struct tx *tx, uint64_t key,
 	return go_down(ip, tx, path, 0, WAY_KEY, key);
 }
 
+unsigned int tree_guess(const struct tree_path *path, uint64_t key,
+			uint64_t end, unsigned int n)
+{
+	uint64_t to = path->to == UINT64_MAX ? end : path->to;
+	double part;
+	unsigned int i;
+
+	if (n == 0 || key <= path->from || to <= path->from)
+		return 0;
+	if (key >= to)
+		return n - 1;
+	part = (double)(key - path->from) / (double)(to - path->from);
+	i = (unsigned int)(part * n);
+	return i < n ? i : n - 1;
+}
+
 /* take_child - path's child at step becomes pos; then down along way */
 static int take_child(struct inode *ip, struct tx *tx, struct tree_path *path,
 		      unsigned int step, const struct node *n, unsigned int pos,

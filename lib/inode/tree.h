@@ -21,12 +21,22 @@ struct tree_path {
 	unsigned int level; /* of the root */
 	struct tree_step step[PINFS_TREE_MAX_LEVEL + 1];
 	uint64_t leaf;
-	uint64_t from, to; /* of tree_descend(): the leaf's keys, to exclusive */
+	uint64_t from, to; /* bounds of its keys, for tree_guess() */
 };
 
 /* tree_descend - to the leaf that key belongs to; the tree has a level */
 int tree_descend(struct inode *ip, struct tx *tx, uint64_t key,
 		 struct tree_path *path);
+
+/*
+ * tree_guess - which of n keys in the leaf is likely to be the one that was sought
+ * @path: as tree_descend() for key has left it
+ * @end: where the keys of the tree end
+ *
+ * As if keys were spread evenly. Returns 0 to n - 1, 0 if n is 0.
+ */
+unsigned int tree_guess(const struct tree_path *path, uint64_t key,
+			uint64_t end, unsigned int n);
 
 /* tree_next, tree_prev - to the neighbouring leaf; -ENOENT: there is none */
 int tree_next(struct inode *ip, struct tx *tx, struct tree_path *path);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Lists, arithmetic, the queue of work, and timers. */
+/* Lists, arithmetic, searches, the queue of work, and timers. */
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/list.h"
+#include "base/search.h"
 #include "base/timer.h"
 #include "base/util.h"
 #include "base/work.h"
@@ -82,6 +83,50 @@ START_TEST(numbers)
 	ck_assert_uint_eq(div_round_up(7, 7), 1);
 	ck_assert_uint_eq(div_round_up(8, 7), 2);
 	ck_assert_uint_eq(div_round_up(UINT64_MAX, 2), 1ull << 63);
+}
+END_TEST
+
+/* --- searches --------------------------------------------------------------- */
+
+#define SEARCHED 40u
+
+/* looks - how many elements are looked at to find at among n, from a guess */
+static unsigned int looks(unsigned int n, unsigned int at, unsigned int guess)
+{
+	unsigned int count = 0;
+	struct search s;
+
+	for (search_begin(&s, n, guess); s.lo < s.hi; count++) {
+		ck_assert_uint_ge(s.mid, s.lo);
+		ck_assert_uint_lt(s.mid, s.hi);
+		search_step(&s, s.mid < at);
+	}
+	ck_assert_uint_eq(s.lo, at);
+	return count;
+}
+
+START_TEST(search_from_any_guess)
+{
+	for (unsigned int n = 0; n <= SEARCHED; n++) {
+		unsigned int halvings = 0;
+
+		while (n >> halvings)
+			halvings++;
+		for (unsigned int at = 0; at <= n; at++)
+			for (unsigned int guess = 0; guess < (n ? n : 1);
+			     guess++)
+				ck_assert_uint_le(looks(n, at, guess),
+						  2 * halvings);
+	}
+}
+END_TEST
+
+START_TEST(search_near_a_good_guess)
+{
+	for (unsigned int at = 1; at < SEARCHED; at++) {
+		ck_assert_uint_eq(looks(SEARCHED, at, at), 2);
+		ck_assert_uint_le(looks(SEARCHED, at, at - 1), 2);
+	}
 }
 END_TEST
 
@@ -353,6 +398,8 @@ int main(void)
 
 	tcase_add_test(tc, list_keeps_order);
 	tcase_add_test(tc, numbers);
+	tcase_add_test(tc, search_from_any_guess);
+	tcase_add_test(tc, search_near_a_good_guess);
 	tcase_add_test(tc, work_is_done_in_order);
 	tcase_add_test(tc, work_runs_side_by_side);
 	tcase_add_test(tc, work_posts_work);
