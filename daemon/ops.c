@@ -6,7 +6,6 @@
 #include "session.h"
 
 #define IO_MAX	   (1u << 20)
-#define READ_AHEAD (4u << 20)
 #define BACKGROUND 256u /* asynchronous requests in flight at most */
 
 struct fs_caller ops_caller(fuse_req_t req)
@@ -112,7 +111,6 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		refuse(conn, refused[i]);
 	ring_agree(d->ring, conn);
 	conn->max_write = IO_MAX;
-	conn->max_readahead = READ_AHEAD;
 	conn->max_background = BACKGROUND;
 	conn->congestion_threshold = BACKGROUND / 4 * 3;
 	conn->time_gran = 1;

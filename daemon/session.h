@@ -24,10 +24,10 @@ enum session_event {
 /* session_wait - the next of them; LIVE and STOP are told once */
 enum session_event session_wait(struct session *s);
 
-/* session_note_mount - it is live: remember which one is to be unmounted */
+/* session_note_mount - it is live: set it up, remember which is to be unmounted */
 void session_note_mount(struct session *s);
 
-/* session_told - the answer to the kernel's greeting is on its way */
+/* session_told - the kernel's greeting is being answered: by op_init() */
 void session_told(struct session *s);
 
 /* session_ask_stop - any thread */

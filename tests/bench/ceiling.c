@@ -34,7 +34,6 @@
 #define DIRECTORY     (1ull << 40) /* inode numbers from here on */
 #define CACHE_SECONDS 3600.0
 #define IO_MAX	      (1u << 20)
-#define READ_AHEAD    (4u << 20)
 #define BACKGROUND    256u
 
 static char *file;
@@ -77,7 +76,6 @@ static void ceil_init(void *data, struct fuse_conn_info *conn)
 			      FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
 			      FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	conn->max_write = IO_MAX;
-	conn->max_readahead = READ_AHEAD;
 	conn->max_background = BACKGROUND;
 	conn->congestion_threshold = BACKGROUND / 4 * 3;
 	conn->time_gran = 1;

@@ -95,6 +95,8 @@ up_uring() {
 serve_ceiling() {
 	dd if=/dev/zero of="$dir/$1.img" bs=1M count=$((bytes >> 20)) status=none
 	serve "$1" "$build/ceiling" ${2:+"$2"} "$dir/$1.img" "$dir/$1"
+	# As pinfsd does.
+	echo 1024 >"/sys/class/bdi/$(mountpoint -d "$dir/$1")/read_ahead_kb"
 }
 
 up_ceiling() { serve_ceiling ceiling; }

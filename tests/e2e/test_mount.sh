@@ -80,6 +80,18 @@ after_umount() {
 	fsck_clean
 }
 
+# reads_ahead - by 1 MiB, if root may change that here
+reads_ahead() {
+	local file
+
+	file=/sys/class/bdi/$(mountpoint -d "$MNT")/read_ahead_kb
+	if [ -w "$file" ]; then
+		expect_equal 1024 "$(<"$file")" "KiB that the kernel reads ahead"
+	else
+		echo "not tested: $file cannot be written" >&2
+	fi
+}
+
 # --- ways to mount and unmount -----------------------------------------------
 
 by_mount() {
@@ -90,6 +102,7 @@ by_mount() {
 	has noatime
 	expect_equal "$POOL" "$(findmnt -n -o SOURCE "$MNT")" "its source"
 	expect_equal always "$(pinfs info --json "$MNT" | jq -r .dax)" dax
+	reads_ahead
 	echo content >"$MNT/file"
 	mknod "$MNT/null" c 1 3
 	expect_equal '' "$(cat "$MNT/null")" "a device that root mounted"
