@@ -218,15 +218,23 @@ void op_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	ops_reply(req, 0);
 }
 
-/* Also of directories. */
+/*
+ * op_fsync - also of directories
+ *
+ * Where what has returned is durable (S2) a first fsync is told so, by ENOSYS: the
+ * kernel then writes back what it has itself, and asks no more.
+ */
 void op_fsync(fuse_req_t req, fuse_ino_t node, int datasync,
 	      struct fuse_file_info *fi)
 {
 	struct daemon *d = daemon_of(req);
+	int err = fs_fsync(d->fs, handle_of(fi->fh)->file);
 
 	(void)node;
 	(void)datasync;
-	ops_reply(req, fs_fsync(d->fs, handle_of(fi->fh)->file));
+	if (!err && fs_is_durable(d->fs))
+		err = -ENOSYS;
+	ops_reply(req, err);
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t node, off_t off, int whence,

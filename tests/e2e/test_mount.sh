@@ -309,6 +309,46 @@ terminated_twice() {
 	fsck_clean
 }
 
+# store_and_sync FILE - through a mapping that stays until stored_enough
+store_and_sync() {
+	local answer i
+
+	truncate -s 64K "$1"
+	mkfifo "$WORK/h.in" "$WORK/h.out"
+	holder -m "$1" <"$WORK/h.in" >"$WORK/h.out" &
+	holder_pid=$!
+	exec 5>"$WORK/h.in" 6<"$WORK/h.out"
+	printf '%s\n' "poke 0 4096 a" fsync "poke 61440 4096 b" fsync >&5
+	for i in mapped poke fsync poke fsync; do
+		read -r -t 30 -u 6 answer && [ "$answer" = ok ] ||
+			fail "$i: $answer"
+	done
+}
+
+stored_enough() {
+	exec 5>&- 6<&-
+	wait "$holder_pid" || true
+	rm "$WORK/h.in" "$WORK/h.out"
+}
+
+# rounds - of the journal's checkpointer so far
+rounds() {
+	pinfs stats --json "$MNT" | jq .checkpoints
+}
+
+# Each fsync has the journal sealed where that takes one (S2).
+seals() {
+	local before between
+
+	[ "$PINFS_POOL_KIND" = disk ] || return 0
+	before=$(rounds)
+	expect sync "$MNT/kill/renamed"
+	between=$(rounds)
+	expect sync "$MNT/kill/renamed"
+	[ "$between" -gt "$before" ] && [ "$(rounds)" -gt "$between" ] ||
+		fail "fsync does not seal: $before, $between, $(rounds) rounds"
+}
+
 # What a returned operation did survives the daemon's death, synced or not.
 killed() {
 	local i free dead='not connected'
@@ -333,8 +373,11 @@ killed() {
 	exec 8>"$MNT/kill/orphan"
 	pattern 2M >&8
 	rm "$MNT/kill/orphan"
+	seals
+	store_and_sync "$MNT/kill/mapped"
 	kill -KILL "$(daemon_pid)"
 	wait_daemon 137
+	stored_enough
 	exec 8>&-
 	expect_error "$dead" ls "$MNT"
 	# Without a word of explanation it would be the most asked question.
@@ -349,6 +392,9 @@ killed() {
 	done
 	expect_equal '1 3' "$(cat "$MNT/kill/renamed" "$MNT/kill/link" | xargs)" \
 		"renamed and linked"
+	expect_equal 'a b' "$(tr -s '\0ab' ' ab' <"$MNT/kill/mapped")" \
+		"mapped and synced"
+	rm "$MNT/kill/mapped"
 	expect_equal 101 "$(find "$MNT/kill" -mindepth 1 -printf x | wc -c)" \
 		"names after SIGKILL"
 	# What is there takes some 360 blocks, what was unlinked took 512.
