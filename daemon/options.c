@@ -226,13 +226,11 @@ static int take_arg(void *data, const char *arg, int key, struct fuse_args *out)
 	}
 }
 
-/* Requests are short, but some flush to a disk: more of them than CPUs. */
 static void set_defaults(struct options *opt)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned int n = cpus > 0 && cpus < 32 ? (unsigned int)cpus : 2;
 
-	opt->threads = n < 2 ? 4 : 2 * n;
 	opt->io_uring_depth = DEPTH;
 	opt->fs.workers = n < 2 ? 2 : n;
 	opt->fs.break_warn_ns = BREAK_WARN_NS;

@@ -18,7 +18,7 @@ struct options {
 	unsigned int io_uring_depth; /* requests in each ring */
 	bool fsname; /* given by the user */
 	bool subtype;
-	unsigned int threads; /* that serve requests */
+	unsigned int threads; /* that serve requests; 0: as many as the pool needs */
 	struct fs_options fs;
 	struct fuse_args fuse; /* what is libfuse's to know */
 };

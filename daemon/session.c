@@ -60,15 +60,15 @@ struct session {
 	atomic_bool greeted; /* the greeting is being answered */
 	bool live, stop, over; /* lock: what has happened */
 	bool told_live, told_stop; /* lock: what session_wait() has said */
+	struct worker *worker;
 	unsigned int workers;
-	struct worker worker[];
 };
 
 int session_new(struct daemon *d, struct session **out)
 {
 	struct session *s;
 
-	s = calloc(1, sizeof(*s) + d->opt.threads * sizeof(s->worker[0]));
+	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	s->d = d;
@@ -167,17 +167,39 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+/*
+ * threads_wanted - one a CPU, and twice as many if requests wait for a disk
+ *
+ * Those that wait for a request take turns, so each one more means that the next
+ * finds less of its own in the caches.
+ */
+static unsigned int threads_wanted(const struct daemon *d)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int n = cpus > 2 && cpus < 32 ? (unsigned int)cpus : 2;
+
+	if (d->opt.threads)
+		return d->opt.threads;
+	return fs_is_durable(d->fs) ? n : 2 * n;
+}
+
 static int start_workers(struct session *s)
 {
-	struct worker *w;
+	unsigned int wanted = threads_wanted(s->d);
 
-	for (; s->workers < s->d->opt.threads; s->workers++) {
-		w = &s->worker[s->workers];
+	s->worker = calloc(wanted, sizeof(*s->worker));
+	if (!s->worker) {
+		log_error("%s: %s", s->d->mountpoint, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	for (; s->workers < wanted; s->workers++) {
+		struct worker *w = &s->worker[s->workers];
+
 		w->session = s;
 		if (pthread_create(&w->thread, NULL, serve, w))
 			break;
 	}
-	if (s->workers == s->d->opt.threads)
+	if (s->workers == wanted)
 		return 0;
 	log_error("%s: no more than %u threads can be had; give threads=%u",
 		  s->d->mountpoint, s->workers,
@@ -243,6 +265,7 @@ void session_free(struct session *s)
 	if (s->mounted)
 		cut(s->se);
 	fuse_session_destroy(s->se);
+	free(s->worker);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
