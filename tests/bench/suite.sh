@@ -145,6 +145,7 @@ measure() {
 selected=()
 select_workloads
 check
+[ -z "${PLOTS:-}" ] || mkdir -p "$PLOTS"
 sides_begin
 out=${OUT:-$dir/figures}
 : >"$out"
