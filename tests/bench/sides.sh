@@ -87,6 +87,8 @@ up_pinfs() { serve_pinfs pinfs; }
 
 up_uring() {
 	serve_pinfs uring ,io_uring
+	# Answered only when the daemon has said which way requests come.
+	stat -f "$dir/uring" >/dev/null
 	grep -q ': over io_uring' "$dir/uring.log" ||
 		die "$(cat "$dir/uring.log")"
 }
