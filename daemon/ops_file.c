@@ -232,7 +232,7 @@ void op_fsync(fuse_req_t req, fuse_ino_t node, int datasync,
 
 	(void)node;
 	(void)datasync;
-	if (!err && fs_is_durable(d->fs))
+	if (!err && pool_is_persistent(d->pool))
 		err = -ENOSYS;
 	ops_reply(req, err);
 }

@@ -226,13 +226,17 @@ static int take_arg(void *data, const char *arg, int key, struct fuse_args *out)
 	}
 }
 
-static void set_defaults(struct options *opt)
+unsigned int options_cpus(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned int n = cpus > 0 && cpus < 32 ? (unsigned int)cpus : 2;
 
+	return cpus > 2 && cpus < 32 ? (unsigned int)cpus : 2;
+}
+
+static void set_defaults(struct options *opt)
+{
 	opt->io_uring_depth = DEPTH;
-	opt->fs.workers = n < 2 ? 2 : n;
+	opt->fs.workers = options_cpus();
 	opt->fs.break_warn_ns = BREAK_WARN_NS;
 }
 

@@ -31,6 +31,9 @@ struct options {
  */
 void options_parse(struct options *opt, int argc, char **argv);
 
+/* options_cpus - as many threads as there is use for in work that waits for nothing */
+unsigned int options_cpus(void);
+
 /* options_add - one more option for libfuse; -ENOMEM */
 int options_add(struct options *opt, const char *name, const char *value);
 

@@ -175,12 +175,9 @@ static void *serve(void *arg)
  */
 static unsigned int threads_wanted(const struct daemon *d)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned int n = cpus > 2 && cpus < 32 ? (unsigned int)cpus : 2;
-
 	if (d->opt.threads)
 		return d->opt.threads;
-	return fs_is_durable(d->fs) ? n : 2 * n;
+	return options_cpus() * (pool_is_persistent(d->pool) ? 1 : 2);
 }
 
 static int start_workers(struct session *s)
@@ -271,7 +268,7 @@ void session_free(struct session *s)
 	free(s);
 }
 
-/* --- unmounting ----------------------------------------------------------- */
+/* --- the mount, when it is live ------------------------------------------- */
 
 /* look - what is mounted there, with its number; asks no file system anything */
 static bool look(const char *path, struct statx *stx)
@@ -316,6 +313,8 @@ void session_note_mount(struct session *s)
 	s->mount_id = stx.stx_mnt_id;
 	read_ahead(stx.stx_dev_major, stx.stx_dev_minor);
 }
+
+/* --- unmounting ----------------------------------------------------------- */
 
 static int fusermount(const char *path, const char *how)
 {

@@ -255,11 +255,6 @@ int fs_fsync(struct fs *fs, struct fs_file *file)
 	return fs_sync(fs);
 }
 
-bool fs_is_durable(const struct fs *fs)
-{
-	return pool_is_persistent(fs->vol->pool);
-}
-
 /* --- seeking ------------------------------------------------------------------------ */
 
 static int64_t seek_locked(struct inode *ip, uint64_t off, bool data)

@@ -247,9 +247,6 @@ bool fs_file_dropped_privs(struct fs_file *file);
 
 int fs_fsync(struct fs *fs, struct fs_file *file);
 
-/* fs_is_durable - is it all durable when it returns, without an fsync (S2)? */
-bool fs_is_durable(const struct fs *fs);
-
 /* fs_lseek - SEEK_HOLE, SEEK_DATA; -ENXIO */
 int64_t fs_lseek(struct fs *fs, struct fs_file *file, uint64_t off, int whence);
 

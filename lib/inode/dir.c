@@ -117,6 +117,7 @@ static int walk_begin(struct walk *w, struct inode *dir, struct tx *tx,
 		return err;
 	guess = tree_guess(&w->path, from, DIR_KEYS_END,
 			   dir_leaf_count(w->leaf));
+	dir_leaf_fetch(w->leaf, guess);
 	w->slot = dir_leaf_lower(w->leaf, from, guess);
 	return 0;
 }

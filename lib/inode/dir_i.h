@@ -51,6 +51,9 @@ static inline uint64_t dir_leaf_key(const struct pinfs_dirent_node *n,
 /* dir_leaf_init - a node without entries; its header's other fields stay */
 void dir_leaf_init(struct pinfs_dirent_node *n);
 
+/* dir_leaf_fetch - what a search from entry i will look at, all at once: a hint */
+void dir_leaf_fetch(const struct pinfs_dirent_node *n, unsigned int i);
+
 /* dir_leaf_lower - the first entry with at least key, or the count; guess below it */
 unsigned int dir_leaf_lower(const struct pinfs_dirent_node *n, uint64_t key,
 			    unsigned int guess);

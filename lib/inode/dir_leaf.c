@@ -45,8 +45,7 @@ void dir_leaf_init(struct pinfs_dirent_node *n)
 /* How far from a guess, in names, the one sought may well be; hashes vary so. */
 #define GUESS_OFF 4u
 
-/* fetch_around - the entries that a search from slot i will look at, all at once */
-static void fetch_around(const struct pinfs_dirent_node *n, unsigned int i)
+void dir_leaf_fetch(const struct pinfs_dirent_node *n, unsigned int i)
 {
 	unsigned int end = dir_leaf_count(n);
 
@@ -61,7 +60,6 @@ unsigned int dir_leaf_lower(const struct pinfs_dirent_node *n, uint64_t key,
 {
 	struct search s;
 
-	fetch_around(n, guess);
 	for (search_begin(&s, dir_leaf_count(n), guess); s.lo < s.hi;)
 		search_step(&s, dir_leaf_key(n, s.mid) < key);
 	return s.lo;

@@ -15,8 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench.h"
 
 #define BLOCK	4096u
 #define TOUCHED 25000u
@@ -24,14 +25,6 @@
 static _Alignas(BLOCK) char block[BLOCK];
 static unsigned long long blocks; /* of the file that are not holes */
 static unsigned int apart; /* blocks from one of them to the next */
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 static void write_block(int fd, unsigned long long i)
 {

@@ -26,13 +26,13 @@ bytes=$((1 << 20)) room=$((8 << 30))
 [ "$(id -u)" = 0 ] || die "only root can have the kernel forget names"
 sides_begin
 
-# rounds_of SIZE... - "OPERATION SIZE MICROSECONDS" of each in turn; $measure does it
+# rounds_of COSTS SIZE... - "OPERATION SIZE MICROSECONDS" of each in turn, by COSTS
 rounds_of() {
 	local round n
 
 	for ((round = 0; round < rounds; round++)); do
-		for n; do
-			"$measure" "$n" | awk -v n="$n" '{print $1, n, 1e6 / $2}'
+		for n in "${@:2}"; do
+			"$1" "$n" | awk -v n="$n" '{print $1, n, 1e6 / $2}'
 		done
 	done
 }
@@ -78,8 +78,6 @@ done
 for n in "${extents[@]}"; do
 	"$build/blocks" fill "$dir/pinfs/f$n" "$n"
 done
-measure=name_costs
-rounds_of "${names[@]}" | table names "${names[@]}"
+rounds_of name_costs "${names[@]}" | table names "${names[@]}"
 echo
-measure=block_costs
-rounds_of "${extents[@]}" | table extents "${extents[@]}"
+rounds_of block_costs "${extents[@]}" | table extents "${extents[@]}"

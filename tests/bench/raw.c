@@ -17,7 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "bench.h"
 
 #define THREADS_MAX 64
 
@@ -32,14 +33,6 @@ struct copier {
 	unsigned int number;
 	uint64_t blocks; /* copied */
 };
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 static void store(void *to, const void *from, size_t n)
 {

@@ -3,8 +3,8 @@
 # Tables in Markdown of what suite.sh has measured. A figure is the median of the
 # rounds, in brackets the least and the most; a ratio is the median of the rounds'
 # ratios, each of figures that were measured one after the other, and more than 1
-# where pinfs is better. With -v base=SIDE that side takes pinfs's place. Behind it stands its target if there is one, with "missed"
-# if it is below.
+# where pinfs is better. Behind it stands its target if there is one, with "missed" if it
+# is below. With -v base=SIDE that side takes pinfs's place.
 BEGIN {
 	FS = "\t"
 	split("data cached meta tree db dma", classes, " ")

@@ -141,13 +141,12 @@ static void make_script(struct script *sc, const struct seeded *d)
 }
 
 /*
+ * try_defect - true if it is as it should be: noticed, if there is one
+ *
  * Records of the same operations lie differently in a lane from one recording to
  * the next: how many lines a change takes depends on what the clock says. A defect
- * that shows only where a record's end meets another has so many recordings.
+ * may show only where a record's end meets another, so each clock has its turn.
  */
-#define RECORDINGS 4u
-
-/* try_defect - true if it is as it should be: noticed, if there is one */
 static bool try_defect(struct scene *s, const struct seeded *d)
 {
 	bool noticed = false;
@@ -158,7 +157,7 @@ static bool try_defect(struct scene *s, const struct seeded *d)
 	s->recordings = 0;
 	if (d->omitted)
 		setenv("PINFS_OMIT", d->omitted, 1);
-	for (unsigned int i = 0; i < (d->what ? RECORDINGS : 1) && !noticed;
+	for (unsigned int i = 0; i < (d->what ? SCENE_CLOCKS : 1) && !noticed;
 	     i++) {
 		make_script(&sc, d);
 		scene_explore(s, &sc, d->lie);

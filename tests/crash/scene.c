@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "../unit/scratch.h"
-#include "base/util.h"
 #include "clock.h"
 #include "format/make.h"
 
@@ -283,10 +282,10 @@ static unsigned int run_before(struct scene *s, struct fs *fs,
  */
 static void next_clock(struct scene *s)
 {
-	static const unsigned int reads_per_tick[] = { 1024, 16, 4, 1 };
+	static const unsigned int reads_per_tick[SCENE_CLOCKS] = { 1024, 16, 4,
+								   1 };
 
-	clock_next(
-		reads_per_tick[s->recordings++ % ARRAY_SIZE(reads_per_tick)]);
+	clock_next(reads_per_tick[s->recordings++ % SCENE_CLOCKS]);
 }
 
 static void record_script(struct scene *s, const struct script *sc,

@@ -6,6 +6,8 @@
 #include "explore.h"
 #include "work.h"
 
+#define SCENE_CLOCKS 4u /* that recordings are made with in turn */
+
 struct scene {
 	bool file;
 	bool full; /* there is no block that is free */

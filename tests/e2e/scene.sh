@@ -11,6 +11,41 @@ SCENE_OPTS=break_warn=100ms
 
 need jq
 
+# --- processes that keep a file open ------------------------------------------
+
+declare -A holder_in holder_out holder_pid
+
+# hold NAME [-m] [-d] FILE - see holder.c
+hold() {
+	local answer
+
+	mkfifo "$WORK/$1.in" "$WORK/$1.out"
+	holder "${@:2}" <"$WORK/$1.in" >"$WORK/$1.out" &
+	holder_pid[$1]=$!
+	exec {holder_in[$1]}>"$WORK/$1.in" {holder_out[$1]}<"$WORK/$1.out"
+	rm "$WORK/$1.in" "$WORK/$1.out"
+	read -r -t 30 -u "${holder_out[$1]}" answer
+	[ "$answer" = ok ] || fail "holder ${*:2}: $answer"
+}
+
+# holder_does NAME COMMAND... - what holder.c says
+holder_does() {
+	local answer
+
+	echo "${@:2}" >&"${holder_in[$1]}"
+	read -r -t 30 -u "${holder_out[$1]}" answer || fail "$*: no answer"
+	[ "$answer" = ok ] || fail "$*: $answer"
+}
+
+# say_goodbye NAME... - each ends when those that were started after it have, too
+say_goodbye() {
+	local name
+
+	for name; do
+		exec {holder_in[$name]}>&- {holder_out[$name]}<&-
+	done
+}
+
 # --- operations in the background ---------------------------------------------
 
 # start_op NAME [-r|-i] OPERATION FILE [ARG...] - see op.c

@@ -139,14 +139,9 @@ fills_in_place() {
 # C1, C2: with a program that has the file mapped, and in the page cache.
 is_coherent() {
 	file_of "$MNT/m" 64K
-	rm -f "$WORK/h.in" "$WORK/h.out"
-	mkfifo "$WORK/h.in" "$WORK/h.out"
-	holder -m "$MNT/m" <"$WORK/h.in" >"$WORK/h.out" &
-	exec {h_in}>"$WORK/h.in" {h_out}<"$WORK/h.out"
-	read -r -t 30 -u "$h_out" _
+	hold h -m "$MNT/m"
 	client_start c "$MNT/m"
-	echo "poke 4096 4096 x" >&"$h_in"
-	read -r -t 30 -u "$h_out" _
+	holder_does h poke 4096 4096 x
 	ask c ok begin 0 to
 	ask c ok extend 0 4K 4K
 	ask c ok save 0 "$WORK/got"
@@ -157,12 +152,11 @@ is_coherent() {
 	cmp "$MNT/m" "$MNT/m" # back in the cache
 	ask c ok fill 0 0x79
 	ask c ok end 0 all
-	echo "mem 4096 4096 $WORK/got" >&"$h_in"
-	read -r -t 30 -u "$h_out" _
+	holder_does h mem 4096 4096 "$WORK/got"
 	head -c 4K /dev/zero | tr '\0' y | cmp - "$WORK/got" || fail "C2, mapped"
 	part "$MNT/m" 4096 4096 | cmp - "$WORK/got" || fail "C2"
 	cannot_deadlock
-	exec {h_in}>&- {h_out}<&-
+	say_goodbye h
 	client_end c
 }
 
@@ -174,8 +168,7 @@ cannot_deadlock() {
 	ask c ok extend 0 0 4K
 	ask c ok begin-on 1 from "$MNT/n" w
 	ask c ok extend-of 1 0 4K "$MNT/n" w
-	echo "poke 4096 4096 z" >&"$h_in"
-	read -r -t 30 -u "$h_out" _
+	holder_does h poke 4096 4096 z
 	start_op cut truncate "$MNT/m" 100
 	await_break cut
 	now_op 0 open "$MNT/m" # which does not wait for the page, either (L6)

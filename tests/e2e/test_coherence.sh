@@ -5,42 +5,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
 
-# --- processes that keep a file open ------------------------------------------
-
-declare -A holder_in holder_out
-
-# hold NAME [-m] [-d] FILE - see holder.c
-hold() {
-	local answer
-
-	mkfifo "$WORK/$1.in" "$WORK/$1.out"
-	holder "${@:2}" <"$WORK/$1.in" >"$WORK/$1.out" &
-	exec {holder_in[$1]}>"$WORK/$1.in" {holder_out[$1]}<"$WORK/$1.out"
-	rm "$WORK/$1.in" "$WORK/$1.out"
-	read -r -t 30 -u "${holder_out[$1]}" answer
-	[ "$answer" = ok ] || fail "holder ${*:2}: $answer"
-}
-
-say_goodbye() {
-	local name
-
-	for name; do
-		exec {holder_in[$name]}>&- {holder_out[$name]}<&-
-	done
-}
-
-# tell NAME COMMAND... - and have it done
-tell() {
-	local answer
-
-	echo "${@:2}" >&"${holder_in[$1]}"
-	read -r -t 30 -u "${holder_out[$1]}" answer || fail "$*: no answer"
-	[ "$answer" = ok ] || fail "$*: $answer"
-}
-
 # shows NAME mem|read OFFSET LENGTH WANT - what it sees is the file WANT's
 shows() {
-	tell "$1" "$2" "$3" "$4" "$WORK/seen"
+	holder_does "$1" "$2" "$3" "$4" "$WORK/seen"
 	part "$5" "$3" "$4" >"$WORK/wanted"
 	cmp "$WORK/wanted" "$WORK/seen" >&2 ||
 		fail "$1 does not see it ($2, mounted with ${mode:-?})"
@@ -62,10 +29,10 @@ hold_all() {
 
 # Parts of the file written by all means, none of them synced.
 write_all_ways() {
-	tell cached write 0 4096 a
-	tell cached write 4196 1000 b
-	tell direct write 12288 8192 c
-	tell mapped poke 20480 8000 d
+	holder_does cached write 0 4096 a
+	holder_does cached write 4196 1000 b
+	holder_does direct write 12288 8192 c
+	holder_does mapped poke 20480 8000 d
 	file_of "$WORK/want" 64K
 	{
 		bytes_of 4096 a
@@ -122,8 +89,8 @@ everybody_sees_what_arrived() {
 		# What is cached now, clean and dirty, is old news soon.
 		file_of "$WORK/want" 256K
 		see_all "$MNT/$1"
-		tell cached write 70000 5000 x
-		tell mapped poke 80000 5000 y
+		holder_does cached write 70000 5000 x
+		holder_does mapped poke 80000 5000 y
 		at=$((at + 262144))
 		expect pinfs dma --engine "$engine" --device-offset $at \
 			--offset 64K --length 128K from-device "$NOISE" \
@@ -158,7 +125,7 @@ see_all() {
 growth_is_seen() {
 	bytes_of 100 a >"$MNT/$1"
 	hold cached "$MNT/$1"
-	tell cached read 0 100 "$WORK/seen"
+	holder_does cached read 0 100 "$WORK/seen"
 	expect pinfs dma --length 8K --offset 4K from-device "$NOISE" "$MNT/$1"
 	expect_equal 12288 "$(stat -c %s "$MNT/$1")" "the size"
 	{

@@ -309,26 +309,14 @@ terminated_twice() {
 	fsck_clean
 }
 
-# store_and_sync FILE - through a mapping that stays until stored_enough
+# store_and_sync FILE - through a mapping, which its holder keeps
 store_and_sync() {
-	local answer i
-
 	truncate -s 64K "$1"
-	mkfifo "$WORK/h.in" "$WORK/h.out"
-	holder -m "$1" <"$WORK/h.in" >"$WORK/h.out" &
-	holder_pid=$!
-	exec 5>"$WORK/h.in" 6<"$WORK/h.out"
-	printf '%s\n' "poke 0 4096 a" fsync "poke 61440 4096 b" fsync >&5
-	for i in mapped poke fsync poke fsync; do
-		read -r -t 30 -u 6 answer && [ "$answer" = ok ] ||
-			fail "$i: $answer"
-	done
-}
-
-stored_enough() {
-	exec 5>&- 6<&-
-	wait "$holder_pid" || true
-	rm "$WORK/h.in" "$WORK/h.out"
+	hold mapped -m "$1"
+	holder_does mapped poke 0 4096 a
+	holder_does mapped fsync
+	holder_does mapped poke 61440 4096 b
+	holder_does mapped fsync
 }
 
 # rounds - of the journal's checkpointer so far
@@ -377,7 +365,8 @@ killed() {
 	store_and_sync "$MNT/kill/mapped"
 	kill -KILL "$(daemon_pid)"
 	wait_daemon 137
-	stored_enough
+	say_goodbye mapped
+	wait "${holder_pid[mapped]}" || true
 	exec 8>&-
 	expect_error "$dead" ls "$MNT"
 	# Without a word of explanation it would be the most asked question.
