@@ -91,7 +91,7 @@ static void prep_transfer(struct backend *be, struct backend_io *io)
 		io_uring_prep_read(sqe, DEVICE_INDEX, io->mem, length,
 				   io->offset);
 	sqe->flags |= IOSQE_FIXED_FILE;
-	if (be->device->cached)
+	if (be->device->async)
 		sqe->flags |= IOSQE_ASYNC;
 	io_uring_sqe_set_data(sqe, io);
 }

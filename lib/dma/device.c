@@ -76,7 +76,12 @@ int dma_device_probe(int fd, enum pinfs_direction direction,
 	dev->stream = lseek(fd, 0, SEEK_CUR) < 0;
 	dev->pipe = S_ISFIFO(stx.stx_mode);
 	dev->serial = dev->stream || (dev->writes && flags & O_APPEND);
-	dev->cached = is_disk(stx.stx_mode) && !(flags & O_DIRECT);
+	/*
+	 * Writers of a regular file take turns.  The kernel has one thread for
+	 * them, unless they are asynchronous from the start: those spin.
+	 */
+	dev->async = is_disk(stx.stx_mode) && !(flags & O_DIRECT) &&
+		     !(dev->writes && S_ISREG(stx.stx_mode));
 	dev->align = 1;
 	if (is_disk(stx.stx_mode) && flags & O_DIRECT)
 		dev->align = direct_align(fd, &stx);

@@ -14,7 +14,7 @@ struct dma_device {
 	bool stream; /* has no offsets: pipe, socket, terminal */
 	bool pipe; /* a stream that is a pipe */
 	bool serial; /* the order of requests matters: one at a time */
-	bool cached; /* goes through the page cache, so submitting blocks */
+	bool async; /* submitting blocks, and threads can do it side by side */
 	uint32_t align; /* of O_DIRECT offsets and lengths; 1 without it */
 };
 
