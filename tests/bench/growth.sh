@@ -73,7 +73,7 @@ block_costs() { "$build/blocks" in "$dir/pinfs/f$1" "$1" "$each"; }
 taskset -c -p 0 $$ >/dev/null
 up pinfs
 for n in "${names[@]}"; do
-	"$build/names" fill "$dir/pinfs/d$n" "$n"
+	"$build/names" fill "$dir/pinfs/d$n" "$n" >/dev/null
 done
 for n in "${extents[@]}"; do
 	"$build/blocks" fill "$dir/pinfs/f$n" "$n"

@@ -7,7 +7,8 @@
 #
 # usage: tests/bench/profile.sh [BUILD_DIR]        as root
 #
-#   SECONDS_EACH=3      of each path
+#   SECONDS_EACH=3      of each path that goes by time
+#   FILES=100000        that are created
 #   SYMBOLS=12          pinfsd's own functions to name for each path
 #   DIR=/dev/shm        where the images are
 #
@@ -17,6 +18,7 @@ cd "$(dirname "$0")/../.."
 
 build=$(realpath "${1:-build/release}")
 each=${SECONDS_EACH:-3}
+files=${FILES:-100000}
 symbols=${SYMBOLS:-12}
 bytes=$((256 << 20))
 # Read by sides.sh.
@@ -35,6 +37,9 @@ sides_begin
 # each of five operations.
 client() { # PATH SIDE
 	case $1 in
+	create)
+		"$build/names" fill "$dir/$2/created" "$files"
+		;;
 	lap)
 		names 10 100 "$2"
 		;;
@@ -56,7 +61,7 @@ profile() {
 
 	[ "$2" != pinfs ] || server=pinfsd
 	export -f client disk run_fio ms names
-	export build dir each bytes
+	export build dir each bytes files
 	# shellcheck disable=SC2016 # for the shell that perf starts
 	perf record -q -F 4000 -C $cpu -o "$dir/perf" -- \
 		bash -c 'client "$@" >"$dir/us"' - "$1" "$2" 2>"$dir/perf.log" ||
@@ -121,5 +126,6 @@ while read -r path title; do
 done <<-END
 	randread 4 KiB random read, direct
 	randwrite 4 KiB random write, direct
+	create create and close, in one directory
 	lap create, stat, look up in vain, rename and unlink
 END

@@ -6,7 +6,7 @@
 #
 # usage: tests/bench/suite.sh [BUILD_DIR]        as root
 #
-#   ROUNDS=5            of each workload, 3 at most of the source tree
+#   ROUNDS=5            of each workload; see rounds_of
 #   SECONDS_EACH=1      of each measurement that goes by time
 #   SIZE=512M           of the file that is read and written
 #   DIR=/dev/shm        where the images are
@@ -34,7 +34,7 @@ archive=$(find "$PWD/build/sources" -name 'hello_*.orig.tar.*' ! -name '*.asc' |
 # shellcheck source=tests/bench/workloads.sh
 . "$here/workloads.sh"
 all_sides="$fs_sides storing"
-allowed=" ${SIDES:-${fs_sides/ uring ceiling_uring/} storing raw raw4 fio dd} "
+allowed=" ${SIDES:-${fs_sides/ uring ceiling_uring/} storing raw raw4 fio fio_all dd} "
 
 # is_allowed SIDE
 is_allowed() {
@@ -100,13 +100,20 @@ turn() {
 	done
 }
 
-# rounds_of CLASS - building takes its time
+# rounds_of CLASS - building takes its time; of what is near to its target in each of
+# its rounds, and takes little, there are more
 rounds_of() {
-	if [ "$1" = tree ] && [ "$rounds" -gt 3 ]; then
-		echo 3
-	else
+	case $1 in
+	tree)
+		echo $((rounds > 3 ? 3 : rounds))
+		;;
+	cached | dma)
+		echo $((2 * rounds + 1))
+		;;
+	*)
 		echo "$rounds"
-	fi
+		;;
+	esac
 }
 
 # place CPUS - where the servers and what is started from now on run. A woken thread

@@ -39,10 +39,10 @@ workloads=(
 	"source tree|tree|s|$real_sides|fuse2fs 1|all|source_tree"
 	"SQLite, transactions|db|1/s|$real_sides|fuse2fs 1|all|sqlite"
 	"PostgreSQL, pgbench|db|1/s|$real_sides|fuse2fs 1|all|postgres"
-	"DMA in, direct device|dma|B/s|pinfs fio dd|fio 0.9|all|dma in direct"
-	"DMA in, page cache|dma|B/s|pinfs fio dd|fio 0.9|all|dma in cached"
-	"DMA out, direct device|dma|B/s|pinfs fio dd|fio 0.9|all|dma out direct"
-	"DMA out, page cache|dma|B/s|pinfs fio dd|fio 0.9|all|dma out cached"
+	"DMA in, direct device|dma|B/s|pinfs fio fio_all dd|fio 0.9|all|dma in direct"
+	"DMA in, page cache|dma|B/s|pinfs fio fio_all dd|fio 0.9|all|dma in cached"
+	"DMA out, direct device|dma|B/s|pinfs fio fio_all dd|fio 0.9|all|dma out direct"
+	"DMA out, page cache|dma|B/s|pinfs fio fio_all dd|fio 0.9|all|dma out cached"
 )
 
 # --- data ----------------------------------------------------------------------------
@@ -60,9 +60,12 @@ ms() {
 }
 
 # warm SIDE - what is read is in the page cache, and has got there by reading: what
-# was written a page at a time is there page by page, and slower to read
+# was written a page at a time is there page by page, and slower to read. It is read
+# twice, for the kernel moves a page among those in use the second time that it is
+# touched, which tmpfs's pages, never dropped, have behind them.
 warm() {
 	dd if="$dir/$1/f" iflag=nocache count=0 status=none
+	dd if="$dir/$1/f" of=/dev/null bs=1M status=none
 	dd if="$dir/$1/f" of=/dev/null bs=1M status=none
 }
 
@@ -209,7 +212,8 @@ longer() {
 # --- DMA -----------------------------------------------------------------------------
 
 # dma in|out direct|cached SIDE - between a device and memory, which for pinfs is a
-# file's, for fio its own; dd has one request at a time
+# file's, for fio its own: for each of 16 requests a place that it uses over and over,
+# or as fio_all as much as is transferred. dd has one request at a time.
 dma() {
 	local device=$dir/dma.img direct=0 rw=read
 
@@ -235,10 +239,16 @@ dma_pinfs() { # RW DIRECT DEVICE
 		jq -r '"- " + (.bytes / .elapsed_ns * 1e9 | floor | tostring)'
 }
 
-dma_fio() {
+# fio_ring RW DIRECT DEVICE ARG...
+fio_ring() {
 	run_fio bw_bytes --filename="$3" --rw="$1" --direct="$2" --invalidate=0 \
-		--bs=1m --iodepth=16 --ioengine=io_uring --size="$bytes"
+		--bs=1m --ioengine=io_uring --size="$bytes" "${@:4}"
 }
+
+dma_fio() { fio_ring "$@" --iodepth=16; }
+
+# Over and over, so that its memory is there for most of the time, as pinfs's is.
+dma_fio_all() { fio_ring "$@" --iodepth=$((bytes >> 20)) --loops=4; }
 
 dma_dd() {
 	local n=$((bytes >> 20)) flag=
