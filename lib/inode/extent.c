@@ -43,6 +43,9 @@ static int leaf_load(const struct cursor *c, bool edit, struct leaf *l)
 	struct pinfs_inode *di;
 	int err;
 
+	*l = (struct leaf){
+		.room = c->in_tree ? PINFS_NODE_EXTENTS : PINFS_INLINE_EXTENTS,
+	};
 	if (!c->in_tree) {
 		di = edit ? inode_edit(c->ip, c->tx) :
 			    (void *)inode_read(c->ip, c->tx);
@@ -50,7 +53,6 @@ static int leaf_load(const struct cursor *c, bool edit, struct leaf *l)
 			return -ENOMEM;
 		l->e = di->u.extent;
 		l->count_at = &di->tree_count;
-		l->room = PINFS_INLINE_EXTENTS;
 	} else {
 		node = edit ? meta_edit(c->ip->vol, c->tx, c->path.leaf,
 					PINFS_MAGIC_EXTENTS, c->ip->ino, &err) :
@@ -61,7 +63,6 @@ static int leaf_load(const struct cursor *c, bool edit, struct leaf *l)
 			return err;
 		l->e = node->extent;
 		l->count_at = &node->hdr.count;
-		l->room = PINFS_NODE_EXTENTS;
 	}
 	l->count = le16_to_cpu(*l->count_at);
 	/* Verified once, but a damaged map may have files stored to it (S5). */

@@ -82,15 +82,14 @@ make_libfuse() {
 		touch done'
 }
 
-# What a newer compiler warns of is not this lane's business. fincore has moved to
-# a package of its own there.
+# fincore has moved to a package of its own there.
 make_pinfs() {
 	in_root bash -eu -c "
 		cd /pinfs
 		./install-deps.sh
 		dpkg -s util-linux-extra >/dev/null 2>&1 ||
 			apt-get -q install -y util-linux-extra
-		cmake --preset release -B $build -DPINFS_WERROR=OFF
+		cmake --preset release -B $build
 		cmake --build $build --parallel $(nproc)"
 }
 
