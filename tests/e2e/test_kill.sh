@@ -8,6 +8,7 @@
 # e2e: timeout=120
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
+. "$(dirname "$0")/client.sh"
 
 : "${KILL_ROUNDS:=10}"
 : "${KILL_SEED:=$((10#${EPOCHREALTIME##*.}))}"
@@ -72,21 +73,11 @@ hold_dma() {
 # client_hold - a set of a client's own, and a truncate behind it
 client_hold() {
 	file_of "$MNT/client" 1M
-	mkfifo "$WORK/c.in" "$WORK/c.out"
-	run_bg c client "$MNT/client" "$WORK/c.in" "$WORK/c.out"
-	exec {c_in}>"$WORK/c.in" {c_out}<"$WORK/c.out"
-	client_ask begin 0 to
-	client_ask extend 0 0 256K
+	client_start c "$MNT/client"
+	ask c ok begin 0 to
+	ask c ok extend 0 0 256K
 	start_op behind truncate "$MNT/client" 0
 	await_break behind
-}
-
-client_ask() {
-	local got
-
-	echo "$*" >&"$c_in"
-	read -r -t 30 -u "$c_out" got || fail "the client does not answer"
-	[ "${got%% *}" = ok ] || fail "the client: $*: $got"
 }
 
 # --- what has to be so then ------------------------------------------------------------
@@ -173,10 +164,7 @@ one_round() {
 	2)
 		# Its mapping of the pool may be in use by I/O of its own.
 		refused
-		echo quit >&"$c_in"
-		wait_bg c
-		exec {c_in}>&- {c_out}<&-
-		rm "$WORK/c.in" "$WORK/c.out"
+		client_end c
 		wait_bg behind 1
 		;;
 	esac
