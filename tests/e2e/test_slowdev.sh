@@ -115,6 +115,7 @@ ends_on_sigterm() {
 	run_bg last dd if="$SLOWDEV" iflag=direct bs=4K count=1 of=/dev/null
 	run_bg waiter slowdev_ctl await hung 2
 	slowdev_ctl await hung 1
+	slowdev_ctl await awaiting 2 # itself and the waiter
 	slowdev_stop
 	wait_bg last 1
 	grep -q 'Input/output error' "$WORK/last.log" ||

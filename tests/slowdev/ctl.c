@@ -98,15 +98,16 @@ static size_t print_state(const struct device *d, char text[CTL_TEXT_MAX])
 		     "writes %" PRIu64 "\n"
 		     "answered %" PRIu64 "\n"
 		     "failed %" PRIu64 "\n"
+		     "awaiting %" PRIu64 "\n"
 		     "last_answer_ms %" PRIu64 "\n"
 		     "size %" PRIu64 "\n"
 		     "delay_ms %" PRIu64 "\n"
 		     "fail_at %s\n"
 		     "hang_from %s\n",
 		     d->n_held, d->n_hung, d->n_reads, d->n_writes,
-		     d->n_answered, d->n_failed, d->last_answer_ms,
-		     d->media.size, d->delay_ns / NSEC_PER_MSEC, fail_at,
-		     hang_from);
+		     d->n_answered, d->n_failed, d->n_awaiting,
+		     d->last_answer_ms, d->media.size,
+		     d->delay_ns / NSEC_PER_MSEC, fail_at, hang_from);
 	return (size_t)n;
 }
 
@@ -193,6 +194,7 @@ static int set_goal(struct device *d, struct device_goal *goal,
 		{ "writes", &d->n_writes, 0 },
 		{ "answered", &d->n_answered, 0 },
 		{ "failed", &d->n_failed, 0 },
+		{ "awaiting", &d->n_awaiting, 0 },
 	};
 	uint64_t value;
 	size_t i;

@@ -42,12 +42,13 @@ int device_init(struct device *d, uint64_t size, uint64_t seed)
 	return media_init(&d->media, size, seed);
 }
 
-static void waiter_end(struct waiter *w, int err)
+static void waiter_end(struct device *d, struct waiter *w, int err)
 {
 	char line[64];
 	int n;
 
 	list_del(&w->link);
+	d->n_awaiting--;
 	if (err) {
 		fuse_reply_err(w->req, err);
 	} else {
@@ -64,14 +65,13 @@ static void wake_waiters(struct device *d)
 
 	list_for_each_entry_safe(w, tmp, &d->waiters, link) {
 		if (*w->goal.counter >= w->goal.want)
-			waiter_end(w, 0);
+			waiter_end(d, w, 0);
 	}
 }
 
 static void waiter_interrupted(fuse_req_t req, void *arg)
 {
-	(void)req;
-	waiter_end(arg, EINTR);
+	waiter_end(fuse_req_userdata(req), arg, EINTR);
 }
 
 void device_await(struct device *d, fuse_req_t req,
@@ -92,6 +92,7 @@ void device_await(struct device *d, fuse_req_t req,
 	w->req = req;
 	w->goal = *goal;
 	list_add_tail(&w->link, &d->waiters);
+	d->n_awaiting++;
 	fuse_req_interrupt_func(req, waiter_interrupted, w);
 	wake_waiters(d);
 }
@@ -260,7 +261,7 @@ void device_abort(struct device *d)
 	list_for_each_entry_safe(h, next, &d->held, link)
 		answer(d, h, EIO);
 	list_for_each_entry_safe(w, tmp, &d->waiters, link)
-		waiter_end(w, EIO);
+		waiter_end(d, w, EIO);
 }
 
 void device_destroy(struct device *d)

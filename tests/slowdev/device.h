@@ -35,6 +35,7 @@ struct device {
 	uint64_t n_writes;
 	uint64_t n_answered;
 	uint64_t n_failed; /* of those answered */
+	uint64_t n_awaiting; /* waiters */
 	uint64_t last_answer_ms; /* of the realtime clock; 0: none yet */
 };
 

@@ -58,8 +58,8 @@ static const char usage[] =
 	"  --help, --version\n"
 	"\n"
 	"Commands of ctl: delay MS, fail OFF, stop-fail, hang OFF, stop-hang,\n"
-	"release [N]; await held|hung|reads|writes|answered|failed N, after\n"
-	"which the next read of the same descriptor waits for that.\n";
+	"release [N]; await held|hung|reads|writes|answered|failed|awaiting N,\n"
+	"after which the next read of the same descriptor waits for that.\n";
 
 enum {
 	OPT_SIZE = 256,
