@@ -170,6 +170,35 @@ await_break() {
 	done
 }
 
+# --- the event stream -----------------------------------------------------------
+
+# trace_start NAME [ARG...] - of $MNT; it records in $WORK/NAME.log on return
+trace_start() {
+	run_bg "$1" pinfs trace "${@:2}" "$MNT"
+	await_line recording "$WORK/$1.log"
+}
+
+trace_stop() {
+	kill -TERM "$(pid_of "$1")"
+	wait_bg "$1" 143
+}
+
+# await_event NAME EXPRESSION - until a trace with --json has one that jq says
+# true of; the first line is what was said on standard error
+await_event() {
+	timeout 30 jq -en "first(inputs | select($2))" \
+		< <(exec tail -n +2 -f "$WORK/$1.log") >/dev/null ||
+		fail "no event: $2"
+}
+
+# await_waiting NAME FILE - until a pin set of the file waits to be admitted,
+# which began after that trace did; it is the only one
+await_waiting() {
+	await_event "$1" '.kind == "pin-wait"'
+	expect_json 'map(select(.waiting)) | length == 1' \
+		pinfs pins --json "$2"
+}
+
 # --- what pinfs says --------------------------------------------------------------
 
 # expect_json FILTER COMMAND ARG... - jq's filter must be true of the output

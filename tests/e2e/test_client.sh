@@ -170,14 +170,12 @@ extend_waits() {
 	ask d -EAGAIN extend 0 0 4K
 	ask d ok end 0 all
 	ask d ok begin 0 from
-	run_bg trace pinfs trace --json "$MNT"
-	await_line recording "$WORK/trace.log"
+	trace_start trace --json
 	tell d extend 0 0 4K
-	await_line pin-wait "$WORK/trace.log"
+	await_event trace '.kind == "pin-wait"'
 	kill -INT "$(pid_of d)"
 	heard d -EINTR
-	kill -TERM "$(pid_of trace)"
-	wait_bg trace 143
+	trace_stop trace
 	# It goes on, and a cancel is for good, but ends no pins.
 	file_of "$MNT/u" 64K
 	ask d ok extend-of 0 0 4K "$MNT/u" w

@@ -113,7 +113,7 @@ row_13_a_second_pin() {
 	await_break trunc
 	run_bg second pinfs dma --engine "$engine" --offset 512K --length 64K \
 		--device-offset 1M from-device "$SLOWDEV" "$MNT/f"
-	await_waiting 1
+	await_waiting trace "$MNT/f"
 	expect_equal 1 "$(slowdev_stat held)" "requests that the device has"
 	first_ended 13
 	wait_bg second
@@ -126,15 +126,6 @@ row_13_a_second_pin() {
 	slowdev_ctl delay 0
 	rm "$MNT/f"
 	nothing_held
-}
-
-# await_waiting N - until so many pin sets wait to be admitted
-await_waiting() {
-	timeout 30 jq -en "first(inputs | select(.kind == \"pin-wait\"))" \
-		< <(exec tail -n +2 -f "$WORK/trace.log") >/dev/null ||
-		fail "no DMA waits"
-	expect_json "map(select(.waiting)) | length == $1" \
-		pinfs pins --json "$MNT/f"
 }
 
 row_14_faults_and_pins() {
@@ -154,7 +145,7 @@ row_14_faults_and_pins() {
 	# On the pages that are pinned.
 	run_bg second pinfs dma --engine "$engine" --length 64K \
 		from-device "$SLOWDEV" "$MNT/f"
-	await_waiting 1
+	await_waiting trace "$MNT/f"
 	is_running trunc || fail "the truncate is over: nothing is shown"
 	first_ended 14
 	wait_bg second
@@ -166,11 +157,9 @@ row_14_faults_and_pins() {
 
 # with_trace FUNCTION - with the events in trace.log
 with_trace() {
-	run_bg trace pinfs trace --json "$MNT"
-	await_line 'recording' "$WORK/trace.log"
+	trace_start trace --json
 	"$1"
-	kill -TERM "$(pid_of trace)"
-	wait_bg trace 143
+	trace_stop trace
 }
 
 # --- run -----------------------------------------------------------------------------

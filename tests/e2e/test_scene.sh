@@ -341,8 +341,11 @@ refused_dma() {
 	await_break trunc
 	expect_error 'pinfs breaks' pinfs dma --nowait --length 4K \
 		from-device /dev/zero "$MNT/busy"
+	trace_start trace --json
 	run_bg behind pinfs dma --json --length 4K from-device /dev/zero \
 		"$MNT/busy"
+	await_waiting trace "$MNT/busy"
+	trace_stop trace
 	expect pinfs dma --nowait --length 4K from-device /dev/zero \
 		"$MNT/other"
 	release_dma dma

@@ -7,90 +7,81 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
 
-# trace_start NAME COMMAND... - it records in $WORK/NAME.log on return
-trace_start() {
-	run_bg "$@"
-	await_line 'recording' "$WORK/$1.log"
-}
-
-# kinds_of ID FILE - the events of a pin set or break, in order
+# kinds_of ID - the events of a pin set or break so far, in order
 kinds_of() {
-	grep '^{' "$2" | jq -r "select(.id == $1) | .kind" | paste -sd ' '
+	grep '^{' "$WORK/json.log" | jq -r "select(.id == $1) | .kind" |
+		paste -sd ' '
 }
 
-# the_id KIND FILE - of the last event of this kind
-the_id() {
-	grep '^{' "$2" | jq -r "select(.kind == \"$1\") | .id" | tail -n 1
+# number_of ID KIND - of that event
+number_of() {
+	grep '^{' "$WORK/json.log" |
+		jq "select(.id == $1 and .kind == \"$2\") | .number"
 }
 
-# await_event EXPRESSION FILE - until an event is there that jq says true of;
-# the first line is what was said on standard error
-await_event() {
-	timeout 30 jq -en "first(inputs | select($1))" \
-		< <(exec tail -n +2 -f "$2") >/dev/null || fail "no event: $1"
+# await_kind ID KIND - until it has that event
+await_kind() {
+	await_event json ".id == $1 and .kind == \"$2\""
 }
 
 life_of_both() {
-	local log=$WORK/json.log engine=$1 set brk
+	local engine=$1 f=$MNT/busy-$1 set brk running
 
-	file_of "$MNT/busy-$engine" 1M
-	hung_dma "dma-busy-$engine" "$MNT/busy-$engine" --engine "$engine"
-	start_op "cut-$engine" truncate "$MNT/busy-$engine" 4096
+	file_of "$f" 1M
+	hung_dma "dma-busy-$engine" "$f" --engine "$engine"
+	set=$(json '.[0].id' pinfs pins --json "$f")
+	start_op "cut-$engine" truncate "$f" 4096
 	await_break "cut-$engine"
-	await_event '.kind == "break-warn"' "$log"
+	brk=$(json '.[0].id' pinfs breaks --json "$f")
+	await_kind "$brk" break-warn
 	release_dma "dma-busy-$engine"
 	wait_op "cut-$engine"
 	op_waited "cut-$engine"
-	brk=$(the_id break-waiting "$log")
-	set=$(the_id pin "$log")
-	await_event ".id == $set and .kind == \"pin-end\"" "$log"
+	await_kind "$set" pin-end
+	await_kind "$brk" break-done
 	expect_equal "pin-begin pin-admit pin unpin pin-end" \
-		"$(kinds_of "$set" "$log")" "what the pin set did"
+		"$(kinds_of "$set")" "what the pin set did"
 	expect_equal "break-asked break-waiting break-running break-done" \
-		"$(kinds_of "$brk" "$log" | sed 's/ break-warn//g')" \
+		"$(kinds_of "$brk" | sed 's/ break-warn//g')" \
 		"what the break did"
 	# L1, L3: the pins ended before the break ran, and then blocks are free.
-	grep '^{' "$log" | jq -es "
-		(map(select(.id == $set and .kind == \"unpin\"))[0].number) as \$u |
-		(map(select(.id == $brk and .kind == \"break-running\"))[0].number)
-			as \$r | \$u < \$r and
-		any(.[]; .kind == \"freed\" and .number > \$r)" >/dev/null ||
-		fail "the order of pins' end, change and free"
+	running=$(number_of "$brk" break-running)
+	[ "$(number_of "$set" unpin)" -lt "$running" ] ||
+		fail "the break ran before the pins' end"
+	await_event json ".kind == \"freed\" and .number > $running"
 }
 
 cancelled_and_interrupted() {
-	local log=$WORK/json.log engine=$1 set
+	local engine=$1 f=$MNT/held-$1 set
 
-	file_of "$MNT/held-$engine" 1M
-	hung_dma "dma-held-$engine" "$MNT/held-$engine" --engine "$engine"
-	start_op "cut-$engine" -i ftruncate "$MNT/held-$engine" 0
+	file_of "$f" 1M
+	hung_dma "dma-held-$engine" "$f" --engine "$engine"
+	set=$(json '.[0].id' pinfs pins --json "$f")
+	start_op "cut-$engine" -i ftruncate "$f" 0
 	await_break "cut-$engine"
 	kill -USR1 "$(pid_of "cut-$engine")"
 	wait_op "cut-$engine" EINTR
-	set=$(the_id pin "$log")
-	await_event ".kind == \"break-failed\" and .err == -4 and .id > $set" \
-		"$log"
+	await_event json \
+		".kind == \"break-failed\" and .err == -4 and .id > $set"
 	expect pinfs cancel "$MNT" "$set"
-	await_event ".kind == \"pin-cancel\" and .id == $set" "$log"
+	await_kind "$set" pin-cancel
 	# Cancelled or not: the pins end when the kernel has let go (L11).
-	expect_equal "pin-begin pin-admit pin pin-cancel" \
-		"$(kinds_of "$set" "$log")" "what the pin set did so far"
+	expect_equal "pin-begin pin-admit pin pin-cancel" "$(kinds_of "$set")" \
+		"what the pin set did so far"
 	release_dma
 	wait_bg "dma-held-$engine" 1
-	await_event ".id == $set and .kind == \"pin-end\"" "$log"
+	await_kind "$set" pin-end
 }
 
 # A break that runs out of time says so (L14).
 out_of_time() {
-	local log=$WORK/late.log
-
 	mount_pool "break_timeout=300ms,$SCENE_OPTS"
-	trace_start late pinfs trace --json "$MNT"
+	trace_start late --json
 	file_of "$MNT/late" 1M
 	hung_dma dma-late "$MNT/late"
 	start_op late-cut truncate "$MNT/late" 0
 	wait_op late-cut EBUSY
-	await_event '.kind == "break-failed" and .err == -16' "$log"
+	await_event late '.kind == "break-failed" and .err == -16'
 	release_dma dma-late
 	kill -TERM "$(daemon_pid)"
 	wait_daemon
@@ -109,15 +100,17 @@ SCENE_OPTS=break_warn=100ms,allow_other
 pool_new 256M
 mount_pool $SCENE_OPTS
 slowdev_start --size 8M
-trace_start json pinfs trace --json "$MNT"
-trace_start text pinfs trace "$MNT"
+trace_start json --json
+trace_start text
 for engine in io_uring aio; do
 	life_of_both $engine
 	cancelled_and_interrupted $engine
 done
 for_owners_only
-expect_equal "$(grep -c '^{' "$WORK/json.log")" \
-	"$(grep -cE '^[0-9:.]+ [a-z-]+ +(set|break|physical) ' "$WORK/text.log")" \
+n=$(grep -c '^{' "$WORK/json.log")
+event='^[0-9:.]+ [a-z-]+ +(set|break|physical) '
+await_line "$event" "$WORK/text.log" "$n"
+expect_equal "$n" "$(grep -cE "$event" "$WORK/text.log")" \
 	"events that both readers saw"
 # The mount ends, and so do they: it is what they wait for that makes it busy.
 kill -TERM "$(daemon_pid)"
