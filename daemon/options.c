@@ -12,6 +12,8 @@
 #include "common/tool.h"
 #include "daemon.h"
 
+#define CPUS_MIN      2
+#define CPUS_MAX      32
 #define THREADS_MAX   1024u
 #define DEPTH_MIN     16u
 #define DEPTH_MAX     4096u
@@ -230,7 +232,9 @@ unsigned int options_cpus(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return cpus > 2 && cpus < 32 ? (unsigned int)cpus : 2;
+	if (cpus < CPUS_MIN)
+		return CPUS_MIN;
+	return cpus > CPUS_MAX ? CPUS_MAX : (unsigned int)cpus;
 }
 
 static void set_defaults(struct options *opt)

@@ -18,7 +18,7 @@ struct options {
 	unsigned int io_uring_depth; /* requests in each ring */
 	bool fsname; /* given by the user */
 	bool subtype;
-	unsigned int threads; /* that serve requests; 0: as many as the pool needs */
+	unsigned int threads; /* that serve requests; 0: by the CPUs */
 	struct fs_options fs;
 	struct fuse_args fuse; /* what is libfuse's to know */
 };
@@ -31,7 +31,7 @@ struct options {
  */
 void options_parse(struct options *opt, int argc, char **argv);
 
-/* options_cpus - as many threads as there is use for in work that waits for nothing */
+/* options_cpus - the threads that there is use for in work that waits for nothing, 2 to 32 */
 unsigned int options_cpus(void);
 
 /* options_add - one more option for libfuse; -ENOMEM */
