@@ -16,12 +16,10 @@
 #include "format/pinfs_format.h"
 
 /* format_csum - XXH3-64 of n bytes with the 8 bytes at csum_off taken as 0 */
-uint64_t format_csum(const void *buf, size_t n, size_t csum_off,
-		     uint64_t seed);
+uint64_t format_csum(const void *buf, size_t n, size_t csum_off, uint64_t seed);
 
 /* format_block_seal - set blkno, owner stays; then the checksum */
-void format_block_seal(struct pinfs_blkhdr *hdr, uint64_t blkno,
-		       uint64_t seed);
+void format_block_seal(struct pinfs_blkhdr *hdr, uint64_t blkno, uint64_t seed);
 
 /* format_block_verify - magic, address and checksum of a 4 KiB block */
 int format_block_verify(const struct pinfs_blkhdr *hdr, uint32_t magic,
@@ -66,21 +64,19 @@ const char *format_feature_name(unsigned int bit);
  *
  * That its inline entries are in order, format_inode_verify() has checked.
  */
-int format_inode_map_verify(const struct pinfs_inode *di,
-			    uint64_t total_blocks, const char **why);
+int format_inode_map_verify(const struct pinfs_inode *di, uint64_t total_blocks,
+			    const char **why);
 
 /* The nodes of trees, bitmaps and blobs, with all that their entries promise. */
 int format_index_verify(const struct pinfs_index_node *n, uint64_t blkno,
-			uint64_t total_blocks, uint64_t seed,
-			const char **why);
+			uint64_t total_blocks, uint64_t seed, const char **why);
 int format_extents_verify(const struct pinfs_extent_node *n, uint64_t blkno,
 			  uint64_t total_blocks, uint64_t seed,
 			  const char **why);
 int format_dirents_verify(const struct pinfs_dirent_node *n, uint64_t blkno,
 			  uint64_t seed, const char **why);
 int format_blob_verify(const struct pinfs_blob *b, uint64_t blkno,
-		       uint64_t total_blocks, uint64_t seed,
-		       const char **why);
+		       uint64_t total_blocks, uint64_t seed, const char **why);
 
 /* format_bitmap_verify - magic is PINFS_MAGIC_GROUP or PINFS_MAGIC_IMAP */
 int format_bitmap_verify(const struct pinfs_bitmap *b, uint32_t magic,

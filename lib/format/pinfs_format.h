@@ -22,10 +22,10 @@
 
 #include "format/le.h"
 
-#define PINFS_BLOCK_SHIFT 12
-#define PINFS_BLOCK_SIZE (1u << PINFS_BLOCK_SHIFT)
-#define PINFS_CHUNK_BLOCKS 512u /* 2 MiB: what one huge page maps */
-#define PINFS_LINE_SIZE 64u /* unit of the journal's records */
+#define PINFS_BLOCK_SHIFT     12
+#define PINFS_BLOCK_SIZE      (1u << PINFS_BLOCK_SHIFT)
+#define PINFS_CHUNK_BLOCKS    512u /* 2 MiB: what one huge page maps */
+#define PINFS_LINE_SIZE	      64u /* unit of the journal's records */
 #define PINFS_LINES_PER_BLOCK (PINFS_BLOCK_SIZE / PINFS_LINE_SIZE)
 
 #define PINFS_MIN_BLOCKS 4096u /* 16 MiB */
@@ -34,19 +34,19 @@
 #define PINFS_VERSION 1u
 
 /* Magic numbers read as text in a dump of the pool. */
-#define PINFS_MAGIC32(a, b, c, d) \
+#define PINFS_MAGIC32(a, b, c, d)                                   \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | \
 	 (uint32_t)(d) << 24)
-#define PINFS_MAGIC_SUPER PINFS_MAGIC32('P', 'I', 'S', 'B')
-#define PINFS_MAGIC_JSTATE PINFS_MAGIC32('P', 'I', 'J', 'S')
-#define PINFS_MAGIC_JREC PINFS_MAGIC32('P', 'I', 'J', 'R')
-#define PINFS_MAGIC_GROUP PINFS_MAGIC32('P', 'I', 'B', 'M')
-#define PINFS_MAGIC_IMAP PINFS_MAGIC32('P', 'I', 'I', 'M')
-#define PINFS_MAGIC_INODE PINFS_MAGIC32('P', 'I', 'N', 'O')
-#define PINFS_MAGIC_INDEX PINFS_MAGIC32('P', 'I', 'I', 'X')
+#define PINFS_MAGIC_SUPER   PINFS_MAGIC32('P', 'I', 'S', 'B')
+#define PINFS_MAGIC_JSTATE  PINFS_MAGIC32('P', 'I', 'J', 'S')
+#define PINFS_MAGIC_JREC    PINFS_MAGIC32('P', 'I', 'J', 'R')
+#define PINFS_MAGIC_GROUP   PINFS_MAGIC32('P', 'I', 'B', 'M')
+#define PINFS_MAGIC_IMAP    PINFS_MAGIC32('P', 'I', 'I', 'M')
+#define PINFS_MAGIC_INODE   PINFS_MAGIC32('P', 'I', 'N', 'O')
+#define PINFS_MAGIC_INDEX   PINFS_MAGIC32('P', 'I', 'I', 'X')
 #define PINFS_MAGIC_EXTENTS PINFS_MAGIC32('P', 'I', 'E', 'X')
 #define PINFS_MAGIC_DIRENTS PINFS_MAGIC32('P', 'I', 'D', 'E')
-#define PINFS_MAGIC_BLOB PINFS_MAGIC32('P', 'I', 'B', 'L')
+#define PINFS_MAGIC_BLOB    PINFS_MAGIC32('P', 'I', 'B', 'L')
 
 /*
  * struct pinfs_blkhdr - first 64 bytes of a metadata block
@@ -69,12 +69,12 @@ struct pinfs_blkhdr {
 /* --- superblock ---------------------------------------------------------- */
 
 #define PINFS_SUPER_MAGIC "pinfs\0\r\n"
-#define PINFS_LABEL_MAX 64
+#define PINFS_LABEL_MAX	  64
 
 /* A bit not listed here, if set in a pool, is one of a newer format. */
-#define PINFS_COMPAT_KNOWN 0ull
+#define PINFS_COMPAT_KNOWN    0ull
 #define PINFS_RO_COMPAT_KNOWN 0ull
-#define PINFS_INCOMPAT_KNOWN 0ull
+#define PINFS_INCOMPAT_KNOWN  0ull
 
 /*
  * struct pinfs_super - block 0, and a copy in the pool's last block
@@ -111,7 +111,7 @@ struct pinfs_super {
 
 #define PINFS_MAX_LANES 64u
 
-#define PINFS_JSTATE_CLEAN 1u /* nothing to replay, counters exact */
+#define PINFS_JSTATE_CLEAN    1u /* nothing to replay, counters exact */
 #define PINFS_JSTATE_VOLATILE 2u /* records after sealed_seq need boot_id */
 /* fsck.pinfs is writing a repair: such a state is never in force. */
 #define PINFS_JSTATE_REPAIR 4u
@@ -141,9 +141,9 @@ struct pinfs_jstate {
 };
 
 /* Entry kinds, in the top byte of pinfs_jentry.target. */
-#define PINFS_JENTRY_LINES 1u
-#define PINFS_JENTRY_SET 2u
-#define PINFS_JENTRY_CLEAR 3u
+#define PINFS_JENTRY_LINES	1u
+#define PINFS_JENTRY_SET	2u
+#define PINFS_JENTRY_CLEAR	3u
 #define PINFS_JENTRY_KIND_SHIFT 56
 #define PINFS_JENTRY_BLOCK_MASK ((1ull << PINFS_JENTRY_KIND_SHIFT) - 1)
 
@@ -201,11 +201,11 @@ struct pinfs_bitmap {
 
 /* --- inodes -------------------------------------------------------------- */
 
-#define PINFS_ITABLE_INO 0u /* the inode file itself */
-#define PINFS_ROOT_INO 1u
-#define PINFS_INO_BITS 40
-#define PINFS_GEN_BITS 24
-#define PINFS_INODE_SIZE 512u
+#define PINFS_ITABLE_INO       0u /* the inode file itself */
+#define PINFS_ROOT_INO	       1u
+#define PINFS_INO_BITS	       40
+#define PINFS_GEN_BITS	       24
+#define PINFS_INODE_SIZE       512u
 #define PINFS_INODES_PER_BLOCK (PINFS_BLOCK_SIZE / PINFS_INODE_SIZE)
 /*
  * The inode file is a sparse file of maps: a bitmap block, then the blocks of
@@ -214,13 +214,13 @@ struct pinfs_bitmap {
 #define PINFS_IMAP_INODES PINFS_GROUP_BLOCKS
 #define PINFS_IMAP_BLOCKS (1u + PINFS_IMAP_INODES / PINFS_INODES_PER_BLOCK)
 
-#define PINFS_IFLAG_DAX 1ull /* FS_XFLAG_DAX */
+#define PINFS_IFLAG_DAX	      1ull /* FS_XFLAG_DAX */
 #define PINFS_IFLAG_IMMUTABLE 2ull
-#define PINFS_IFLAG_APPEND 4ull
-#define PINFS_IFLAG_NODUMP 8ull
-#define PINFS_IFLAG_NOATIME 16ull
-#define PINFS_IFLAG_SYNC 32ull
-#define PINFS_IFLAG_KNOWN 63ull
+#define PINFS_IFLAG_APPEND    4ull
+#define PINFS_IFLAG_NODUMP    8ull
+#define PINFS_IFLAG_NOATIME   16ull
+#define PINFS_IFLAG_SYNC      32ull
+#define PINFS_IFLAG_KNOWN     63ull
 
 /* A change that takes more than one transaction, finished by recovery. */
 enum pinfs_intent_op {
@@ -252,9 +252,9 @@ struct pinfs_extent {
 };
 
 #define PINFS_EXTENT_UNWRITTEN 1u /* reads as zeroes */
-#define PINFS_EXTENT_FRESH 2u /* a change that has not ended has mapped it */
-#define PINFS_EXTENT_KNOWN 3u
-#define PINFS_EXTENT_MAX_LEN (1u << 30)
+#define PINFS_EXTENT_FRESH     2u /* a change that has not ended has mapped it */
+#define PINFS_EXTENT_KNOWN     3u
+#define PINFS_EXTENT_MAX_LEN   (1u << 30)
 
 /* struct pinfs_index - one child of an inner tree node */
 struct pinfs_index {
@@ -266,7 +266,7 @@ struct pinfs_index {
 #define PINFS_INLINE_INDEXES (PINFS_INLINE_BYTES / sizeof(struct pinfs_index))
 #define PINFS_TREE_MAX_LEVEL 8u
 #define PINFS_SYMLINK_INLINE PINFS_INLINE_BYTES
-#define PINFS_SYMLINK_MAX 4095u
+#define PINFS_SYMLINK_MAX    4095u
 
 /*
  * struct pinfs_orphan - a 64-byte line that links orphans
@@ -344,7 +344,7 @@ struct pinfs_root {
 
 /* --- trees --------------------------------------------------------------- */
 
-#define PINFS_NODE_BYTES (PINFS_BLOCK_SIZE - 64u)
+#define PINFS_NODE_BYTES   (PINFS_BLOCK_SIZE - 64u)
 #define PINFS_NODE_INDEXES (PINFS_NODE_BYTES / 16u)
 #define PINFS_NODE_EXTENTS (PINFS_NODE_BYTES / 24u)
 
@@ -375,10 +375,10 @@ struct pinfs_dirent {
 	uint8_t name[];
 };
 
-#define PINFS_NAME_MAX 255u
+#define PINFS_NAME_MAX	    255u
 #define PINFS_DIR_FIRST_KEY 128ull
-#define PINFS_DIR_KEY_BITS 7
-#define PINFS_DIRENT_HEAD 18u
+#define PINFS_DIR_KEY_BITS  7
+#define PINFS_DIRENT_HEAD   18u
 
 /*
  * struct pinfs_dirent_node - leaf of a directory's tree
@@ -397,7 +397,7 @@ struct pinfs_dirent_node {
 /* --- blobs --------------------------------------------------------------- */
 
 #define PINFS_BLOB_BYTES (PINFS_BLOCK_SIZE - 64u)
-#define PINFS_BLOB_MAX (1u << 20)
+#define PINFS_BLOB_MAX	 (1u << 20)
 
 /*
  * struct pinfs_blob - a part of a byte string: extended attributes, a target

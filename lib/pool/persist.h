@@ -42,8 +42,7 @@ static inline void persist_copy_flush(struct pool *p, void *dst,
 	p->persist->copy_flush(p, dst, src, n);
 }
 
-static inline void persist_set_flush(struct pool *p, void *dst, int c,
-				     size_t n)
+static inline void persist_set_flush(struct pool *p, void *dst, int c, size_t n)
 {
 	p->persist->set_flush(p, dst, c, n);
 }

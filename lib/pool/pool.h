@@ -37,8 +37,8 @@ struct pool {
 };
 
 #define POOL_READ_ONLY 1u /* map without the right to store */
-#define POOL_NO_CLAIM 2u /* inspect a pool that may be somebody's */
-#define POOL_PRIVATE 4u /* stores go to a copy that nobody else sees */
+#define POOL_NO_CLAIM  2u /* inspect a pool that may be somebody's */
+#define POOL_PRIVATE   4u /* stores go to a copy that nobody else sees */
 
 /* struct pool_owner - who holds a pool's claim; text is empty if not known */
 struct pool_owner {

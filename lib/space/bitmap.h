@@ -11,7 +11,7 @@
 
 #include "format/pinfs_format.h"
 
-#define BITMAP_BITS PINFS_GROUP_BLOCKS
+#define BITMAP_BITS  PINFS_GROUP_BLOCKS
 #define BITMAP_WORDS (BITMAP_BITS / 64u)
 
 struct bitmap_run {

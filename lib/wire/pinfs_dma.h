@@ -18,10 +18,10 @@
 
 #define PINFS_DMA_WIRE_VERSION 1u
 
-#define PINFS_DMA_NOWAIT 1u /* EAGAIN rather than waiting behind a break */
+#define PINFS_DMA_NOWAIT   1u /* EAGAIN rather than waiting behind a break */
 #define PINFS_DMA_LONGTERM 2u /* refused with EOPNOTSUPP (L13) */
-#define PINFS_DMA_DETACH 4u
-#define PINFS_DMA_ALL 8u /* from a device of unknown size: until its end */
+#define PINFS_DMA_DETACH   4u
+#define PINFS_DMA_ALL	   8u /* from a device of unknown size: until its end */
 
 #define PINFS_DMA_MAX_DEPTH 256u
 #define PINFS_DMA_MAX_CHUNK (64u << 20)

@@ -18,10 +18,10 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-#define PINFS_IOC_TYPE 0xB7
+#define PINFS_IOC_TYPE	   0xB7
 #define PINFS_WIRE_VERSION 1u
-#define PINFS_COMM_LEN 16
-#define PINFS_NAME_LEN 256
+#define PINFS_COMM_LEN	   16
+#define PINFS_NAME_LEN	   256
 
 enum pinfs_direction {
 	PINFS_TO_DEVICE = 0, /* the device reads the file's blocks */
@@ -51,8 +51,8 @@ enum pinfs_break_state {
 
 /* --- PINFS_IOC_INFO: the mount --------------------------------------------- */
 
-#define PINFS_INFO_READ_ONLY 1u
-#define PINFS_INFO_PERSISTENT 2u /* durable when an operation returns (S2) */
+#define PINFS_INFO_READ_ONLY   1u
+#define PINFS_INFO_PERSISTENT  2u /* durable when an operation returns (S2) */
 #define PINFS_INFO_SCOPE_RANGE 4u
 
 struct pinfs_ioc_info {
@@ -77,7 +77,7 @@ struct pinfs_ioc_info {
 /* --- PINFS_IOC_MAP: a file's extents --------------------------------------- */
 
 #define PINFS_MAP_UNWRITTEN 1u
-#define PINFS_MAP_PER_CALL 256
+#define PINFS_MAP_PER_CALL  256
 
 struct pinfs_ioc_extent {
 	uint64_t logical; /* bytes */
@@ -98,8 +98,8 @@ struct pinfs_ioc_map {
 
 /* --- PINFS_IOC_PINS: live pin sets ----------------------------------------- */
 
-#define PINFS_SCOPE_MOUNT 0u /* needs root or the mount's owner */
-#define PINFS_SCOPE_FILE 1u /* of the descriptor's file */
+#define PINFS_SCOPE_MOUNT   0u /* needs root or the mount's owner */
+#define PINFS_SCOPE_FILE    1u /* of the descriptor's file */
 #define PINFS_PINS_PER_CALL 32
 
 /* One range of one pin set; a set of several ranges has several in a row. */
@@ -291,7 +291,7 @@ struct pinfs_ioc_cancel {
  */
 #define PINFS_GUEST_BYTE 2
 
-#define PINFS_PIN_NOWAIT 1u /* EAGAIN rather than waiting behind a break */
+#define PINFS_PIN_NOWAIT   1u /* EAGAIN rather than waiting behind a break */
 #define PINFS_PIN_LONGTERM 2u /* refused with EOPNOTSUPP (L13) */
 
 struct pinfs_ioc_pin_begin {
@@ -347,16 +347,16 @@ struct pinfs_ioc_pin_end {
 	uint64_t reserved[2];
 };
 
-#define PINFS_IOC_INFO _IOR(PINFS_IOC_TYPE, 1, struct pinfs_ioc_info)
-#define PINFS_IOC_MAP _IOWR(PINFS_IOC_TYPE, 2, struct pinfs_ioc_map)
-#define PINFS_IOC_PINS _IOWR(PINFS_IOC_TYPE, 3, struct pinfs_ioc_pins)
-#define PINFS_IOC_BREAKS _IOWR(PINFS_IOC_TYPE, 4, struct pinfs_ioc_breaks)
-#define PINFS_IOC_STATS _IOR(PINFS_IOC_TYPE, 5, struct pinfs_ioc_stats)
+#define PINFS_IOC_INFO	   _IOR(PINFS_IOC_TYPE, 1, struct pinfs_ioc_info)
+#define PINFS_IOC_MAP	   _IOWR(PINFS_IOC_TYPE, 2, struct pinfs_ioc_map)
+#define PINFS_IOC_PINS	   _IOWR(PINFS_IOC_TYPE, 3, struct pinfs_ioc_pins)
+#define PINFS_IOC_BREAKS   _IOWR(PINFS_IOC_TYPE, 4, struct pinfs_ioc_breaks)
+#define PINFS_IOC_STATS	   _IOR(PINFS_IOC_TYPE, 5, struct pinfs_ioc_stats)
 #define PINFS_IOC_COLLAPSE _IOW(PINFS_IOC_TYPE, 6, struct pinfs_ioc_range)
-#define PINFS_IOC_INSERT _IOW(PINFS_IOC_TYPE, 7, struct pinfs_ioc_range)
-#define PINFS_IOC_DMA _IOWR(PINFS_IOC_TYPE, 8, struct pinfs_ioc_dma)
-#define PINFS_IOC_CANCEL _IOW(PINFS_IOC_TYPE, 9, struct pinfs_ioc_cancel)
-#define PINFS_IOC_TRACE _IOWR(PINFS_IOC_TYPE, 10, struct pinfs_ioc_trace)
+#define PINFS_IOC_INSERT   _IOW(PINFS_IOC_TYPE, 7, struct pinfs_ioc_range)
+#define PINFS_IOC_DMA	   _IOWR(PINFS_IOC_TYPE, 8, struct pinfs_ioc_dma)
+#define PINFS_IOC_CANCEL   _IOW(PINFS_IOC_TYPE, 9, struct pinfs_ioc_cancel)
+#define PINFS_IOC_TRACE	   _IOWR(PINFS_IOC_TYPE, 10, struct pinfs_ioc_trace)
 #define PINFS_IOC_PIN_BEGIN \
 	_IOWR(PINFS_IOC_TYPE, 11, struct pinfs_ioc_pin_begin)
 #define PINFS_IOC_PIN_EXTEND \
@@ -365,8 +365,7 @@ struct pinfs_ioc_pin_end {
 	_IOWR(PINFS_IOC_TYPE, 13, struct pinfs_ioc_pin_extend)
 #define PINFS_IOC_PIN_END _IOW(PINFS_IOC_TYPE, 14, struct pinfs_ioc_pin_end)
 
-_Static_assert(sizeof(struct pinfs_ioc_pin_extend) < 16384,
-	       "FUSE ioctl limit");
+_Static_assert(sizeof(struct pinfs_ioc_pin_extend) < 16384, "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_trace) < 16384, "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_map) < 16384, "FUSE ioctl limit");
 _Static_assert(sizeof(struct pinfs_ioc_pins) < 16384, "FUSE ioctl limit");

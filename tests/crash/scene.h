@@ -18,7 +18,7 @@ struct scene {
 	struct record work;
 	uint8_t *clean; /* the tree, unmounted */
 	struct explorer x;
-	unsigned int recordings; /* so far; each has another clock than the last */
+	unsigned int recordings; /* so far; each has a clock of its own */
 	char name[200]; /* of the workload */
 	struct state state[STATE_MAX];
 };
