@@ -155,10 +155,10 @@ static void on_stop(void *arg, int sig)
 			 strsignal(sig));
 		session_ask_stop(d->session);
 	} else {
-		log_info("%s: %s: cancelling DMA", d->mountpoint,
-			 strsignal(sig));
 		dma_server_cancel(d->dma);
 		pinsets_stop(d->pinsets);
+		log_info("%s: %s: DMA is cancelled", d->mountpoint,
+			 strsignal(sig));
 	}
 }
 
@@ -185,6 +185,7 @@ static void drain(struct daemon *d)
 	struct pinfs_ioc_stats st = { .pins = 0 };
 
 	atomic_store(&d->ending, true);
+	fs_drain_begin(d->fs);
 	fs_stats(d->fs, &st);
 	if (st.pin_sets_live > 0)
 		log_info("%s: stays in use until %llu DMA have ended; SIGTERM "

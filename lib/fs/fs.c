@@ -48,6 +48,11 @@ void fs_set_kernel(struct fs *fs, const struct fs_kernel *kernel)
 	fs->kernel = *kernel;
 }
 
+void fs_drain_begin(struct fs *fs)
+{
+	layouts_drain_begin(fs->layouts);
+}
+
 void fs_drain(struct fs *fs)
 {
 	layouts_drain(fs->layouts);

@@ -77,6 +77,9 @@ int fs_open(struct pool *pool, const struct fs_options *opt, struct fs **out);
 /* fs_set_kernel - before the first DMA; kernel is copied */
 void fs_set_kernel(struct fs *fs, const struct fs_kernel *kernel);
 
+/* fs_drain_begin - refuse new pin sets */
+void fs_drain_begin(struct fs *fs);
+
 /* fs_drain - refuse new pin sets, wait for those that live (L15) */
 void fs_drain(struct fs *fs);
 

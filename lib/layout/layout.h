@@ -94,6 +94,9 @@ struct layout_options {
 int layouts_open(struct volume *vol, const struct layout_options *opt,
 		 struct layouts **out);
 
+/* layouts_drain_begin - refuse new pin sets */
+void layouts_drain_begin(struct layouts *ls);
+
 /*
  * layouts_drain - refuse new pin sets, wait until those that live have ended,
  *                 and the breaks that waited for them too (L15)
@@ -132,7 +135,7 @@ struct pin_options {
 	enum pinfs_direction direction;
 	enum pinfs_engine engine;
 	unsigned int flags; /* PIN_* */
-	/* Called by pin_set_cancel(), under the set's lock; may be NULL. */
+	/* Called when it is cancelled, under the set's lock; may be NULL. */
 	void (*cancel)(void *arg);
 	void *cancel_arg;
 };
@@ -241,6 +244,9 @@ void pin_set_progress(struct pin_set *set, uint64_t done);
 
 /* pin_set_cancel - have the set with this id cancelled; -ESRCH, -EPERM */
 int pin_set_cancel(struct layouts *ls, uint64_t id, uint32_t uid, bool any);
+
+/* pin_set_cancel_own - the same, by who has the set */
+void pin_set_cancel_own(struct pin_set *set);
 
 /* --- breaks -------------------------------------------------------------- */
 

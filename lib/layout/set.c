@@ -240,10 +240,10 @@ void pin_set_free(struct pin_set *set)
 		return;
 	ls = set->ls;
 	pin_set_unpin(set);
+	atomic_fetch_add(&count_of(ls)->pin_sets_ended, 1);
 	trace_set(set, PINFS_EVENT_PIN_END);
 	pthread_mutex_destroy(&set->lock);
 	free(set);
-	atomic_fetch_add(&count_of(ls)->pin_sets_ended, 1);
 	layouts_leave(ls);
 }
 
@@ -256,10 +256,10 @@ struct canceller {
 	int err;
 };
 
-static void cancel(struct pin_set *set)
+void pin_set_cancel_own(struct pin_set *set)
 {
-	atomic_store(&set->cancelled, true);
-	trace_set(set, PINFS_EVENT_PIN_CANCEL);
+	if (!atomic_exchange(&set->cancelled, true))
+		trace_set(set, PINFS_EVENT_PIN_CANCEL);
 	pthread_mutex_lock(&set->lock);
 	if (set->opt.cancel)
 		set->opt.cancel(set->opt.cancel_arg);
@@ -276,7 +276,7 @@ static bool cancel_in(struct layout *lo, void *arg)
 			continue;
 		c->err = c->any || h->set->opt.owner.uid == c->uid ? 0 : -EPERM;
 		if (!c->err)
-			cancel(h->set);
+			pin_set_cancel_own(h->set);
 		return false;
 	}
 	return true;

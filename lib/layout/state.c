@@ -279,10 +279,15 @@ void layouts_leave(struct layouts *ls)
 	pthread_mutex_unlock(&ls->drain_lock);
 }
 
+void layouts_drain_begin(struct layouts *ls)
+{
+	atomic_fetch_or(&ls->live, LIVE_DRAIN);
+}
+
 void layouts_drain(struct layouts *ls)
 {
+	layouts_drain_begin(ls);
 	pthread_mutex_lock(&ls->drain_lock);
-	atomic_fetch_or(&ls->live, LIVE_DRAIN);
 	while (atomic_load(&ls->live) >= LIVE_ONE)
 		pthread_cond_wait(&ls->drained, &ls->drain_lock);
 	pthread_mutex_unlock(&ls->drain_lock);

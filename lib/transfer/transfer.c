@@ -64,10 +64,13 @@ static void on_waiting(void *arg)
 		t->events.waiting(t->events.arg, transfer_id(t));
 }
 
-/* cancel_set - pin_set_cancel() calls it, for whoever asks */
-static void cancel_set(void *arg)
+/* on_cancel - the set is cancelled, by whomever */
+static void on_cancel(void *arg)
 {
-	transfer_cancel(arg);
+	struct transfer *t = arg;
+
+	pinning_stop(t->pinning, -ECANCELED);
+	dma_cancel(t->job);
 }
 
 static int open_job(struct transfer *t, const struct pinfs_dma_start *start,
@@ -100,7 +103,7 @@ static int begin_set(struct transfer *t, const struct pinfs_dma_start *start,
 		.set = { .owner = *owner,
 			 .direction = t->direction,
 			 .engine = start->engine,
-			 .cancel = cancel_set,
+			 .cancel = on_cancel,
 			 .cancel_arg = t },
 		.waiting = on_waiting,
 		.arg = t,
@@ -189,8 +192,7 @@ void transfer_free(struct transfer *t)
 
 void transfer_cancel(struct transfer *t)
 {
-	pinning_stop(t->pinning, -ECANCELED);
-	dma_cancel(t->job);
+	pin_set_cancel_own(set_of(t));
 }
 
 /* --- segments ------------------------------------------------------------ */

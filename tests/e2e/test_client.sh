@@ -318,7 +318,7 @@ sigterm_drains() {
 	await_log 'stays in use until 1 DMA'
 	ask c -ESHUTDOWN begin 1 to
 	kill -TERM "$(daemon_pid)"
-	await_log 'cancelling DMA'
+	await_log 'DMA is cancelled'
 	expect_equal 1 "$(mine)" "sets after a second SIGTERM"
 	release_dma
 	ask c ok reap 0
