@@ -370,21 +370,39 @@ pool_new() {
 	expect mkfs.pinfs -f -s "$size" "$@" "$POOL"
 }
 
-# mount_pool [OPT,...] - mount $POOL on $MNT; it is live on return
+# daemon_log - of the daemon started last
+daemon_log() {
+	echo "$WORK/pinfsd.$e2e_mounts.log"
+}
+
+# daemon_start [OPT,...] - for $POOL on $MNT; fails if it ends before it is live
 #
 # With the options in PINFS_OPTIONS, too, such as a transport that all is run over.
-mount_pool() {
-	local name opts=${1:-}
+daemon_start() {
+	local opts=${1:-}
 
 	[ -z "${PINFS_OPTIONS:-}" ] || opts+=${opts:+,}$PINFS_OPTIONS
 
 	e2e_mounts=$((e2e_mounts + 1))
-	name=pinfsd.$e2e_mounts
 	mkdir -p "$MNT"
-	pinfsd -f ${opts:+-o "$opts"} "$POOL" "$MNT" >"$WORK/$name.log" 2>&1 &
+	pinfsd -f ${opts:+-o "$opts"} "$POOL" "$MNT" >"$(daemon_log)" 2>&1 &
 	e2e_daemon[$MNT]=$!
-	await 30000 mount "$MNT" "${e2e_daemon[$MNT]}" ||
-		fail "pinfsd has not mounted $POOL"
+	await 30000 mount "$MNT" "${e2e_daemon[$MNT]}"
+}
+
+# mount_pool [OPT,...] - mount $POOL on $MNT; it is live on return
+mount_pool() {
+	daemon_start "$@" || fail "pinfsd has not mounted $POOL"
+}
+
+# mount_when_free [OPT,...] - one that is still refused says so; there is nothing
+# else to wait on when a ring drains after its process is gone
+mount_when_free() {
+	until daemon_start "$@" 2>/dev/null; do
+		wait "${e2e_daemon[$MNT]}" || true
+		grep -q 'in use by' "$(daemon_log)" ||
+			fail "cannot mount: $(cat "$(daemon_log)")"
+	done
 }
 
 # daemon_pid - of the daemon that serves $MNT
@@ -447,9 +465,10 @@ slowdev_start() {
 
 # slowdev_ctl COMMAND... - tell it; "await NAME N" returns when it is so
 slowdev_ctl() {
-	# An awaited counter is read from the descriptor that asked for it.
+	# An awaited counter is read from the descriptor that asked for it.  Of a
+	# device that is gone no file is made.
 	# shellcheck disable=SC2016
-	timeout 30 bash -c 'exec 3<>"$2" && printf "%s\n" "$1" >&3 &&
+	timeout 30 bash -c 'exec 4<"$2" 3<>/proc/self/fd/4 && printf "%s\n" "$1" >&3 &&
 		{ [ "${1%% *}" != await ] || grep -q . <&3; }' \
 		- "$*" "$SLOW/ctl" || fail "slowdev: $*"
 }

@@ -448,6 +448,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	start = now_ms();
+	puts("begun");
+	fflush(stdout);
 	err = op->fn(&j);
 	printf("%lld %lld %s %d\n", start, now_ms(),
 	       err ? strerrorname_np(-err) : "0", (int)signals);

@@ -75,7 +75,7 @@ go_op() {
 
 # op_said NAME FIELD - of its answer: 1 start, 2 end, 3 result, 4 signals
 op_said() {
-	cut -d ' ' -f "$2" "$WORK/$1.log"
+	tail -n 1 "$WORK/$1.log" | cut -d ' ' -f "$2"
 }
 
 # wait_op NAME [RESULT] - its end; RESULT is 0 or an errno's name
@@ -139,11 +139,6 @@ now_op() {
 }
 
 # --- the daemon's log -----------------------------------------------------------
-
-# daemon_log - of the daemon mounted last
-daemon_log() {
-	echo "$WORK/pinfsd.$e2e_mounts.log"
-}
 
 # await_line PATTERN FILE [LINES] - until there are so many such lines (grep -E)
 await_line() {
@@ -240,7 +235,8 @@ nothing_held() {
 # --- DMA ----------------------------------------------------------------------------
 
 # hung NAME ARG... - pinfs dma with these arguments, on the slow device, which
-# hangs: the kernel itself holds the pages until the release
+# hangs: the kernel itself holds the pages until the release.  The first request
+# hangs on return, so if another is to follow, --depth 1 sees to it that it is one.
 hung() {
 	local n
 

@@ -105,7 +105,7 @@ is_coherent() {
 	ask c ok end 0 all
 	ask c ok begin 0 from
 	ask c ok extend 0 4K 4K
-	cmp "$MNT/m" "$MNT/m" # back in the cache
+	cat "$MNT/m" >"$WORK/m" # while it is pinned
 	ask c ok fill 0 0x79
 	ask c ok end 0 all
 	holder_does h mem 4096 4096 "$WORK/got"
@@ -232,8 +232,11 @@ killed_without_io() {
 	ask c ok fill 0 0x55
 	start_op cut truncate "$MNT/t" 30000
 	await_break cut
+	trace_start trace --json
 	client_kill c
 	wait_op cut
+	await_event trace '.kind == "pin-end"'
+	trace_stop trace
 	expect_equal 30000 "$(stat -c %s "$MNT/t")" "size"
 	truncate -s 192K "$MNT/t"
 	part "$MNT/t" 128K 64K | cmp - <(head -c 64K /dev/zero) ||
@@ -291,7 +294,7 @@ daemon_killed() {
 	release_dma
 	wait_bg c 137
 	close_fifos c
-	mount_pool $SCENE_OPTS
+	mount_when_free $SCENE_OPTS
 }
 
 # The connection is cut, with a client at it: what it has pinned stays (L1).

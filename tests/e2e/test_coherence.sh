@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What a device sees of a file, and what a file shows of a device (C1 to C4).
-# e2e: asan timeout=120
+# e2e: asan timeout=120 lock=page-cache
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
 

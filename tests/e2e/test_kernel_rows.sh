@@ -4,7 +4,7 @@
 # What the kernel's own DAX file systems do about DMA and layout changes was
 # measured in a table of situations; here each of its rows is done with pinfs.
 # Rows 12 to 14, streams of DMA, are in test_kernel_streams.sh.
-# e2e: timeout=120
+# e2e: timeout=120 lock=page-cache
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
 
@@ -323,6 +323,9 @@ row_16_meanwhile_the_same_file() {
 		esac
 		start_op "${args[0]}" "${args[0]}" "$dir/f" "${args[@]:1}"
 	done
+	for op in $names; do
+		await_line begun "$WORK/$op.log"
+	done
 	# shellcheck disable=SC2046,SC2086
 	release_dma $(printf 'dma-%s ' $names)
 	end=$(slowdev_stat last_answer_ms)
@@ -330,6 +333,7 @@ row_16_meanwhile_the_same_file() {
 		wait_op "trunc-$op"
 		op_waited "trunc-$op"
 		wait_op "$op"
+		[ "$(op_said "$op" 1)" -le "$released" ] || fail "$op came late"
 		assert_prompt "$end" "$(op_said "$op" 2)"
 	done
 	expect_equal 4096 "$(stat -c %s "$MNT/write/f")" "size with a write"

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/scene.sh"
 
-# The DMA of rows 13 and 14 takes that long, as when the kernels were measured.
+# The second DMA of rows 13 and 14 takes that long.
 DMA_MS=2000
 
 say() {
@@ -27,12 +27,8 @@ stream() {
 	while [ ! -e "$WORK/stop" ]; do
 		pinfs dma --engine "$engine" --offset $(($1 * 65536)) \
 			--length 64K from-device "$SLOWDEV" "$MNT/f"
-		echo done >>"$WORK/stream.$1"
+		echo done >>"$WORK/streamed"
 	done
-}
-
-streamed() {
-	cat "$WORK"/stream.* | wc -l
 }
 
 # through_stream OPERATION ARG... - waits for those that run, 100 ms at most, and
@@ -47,23 +43,22 @@ through_stream() {
 row_12_streams() {
 	local threads=$1 i n before
 
-	rm -f "$WORK"/stream.* "$WORK/stop" "$WORK/took"
+	rm -f "$WORK/stop" "$WORK/took"
+	: >"$WORK/streamed"
 	file_of "$MNT/f" 1M
 	slowdev_ctl delay 100
 	for ((i = 0; i < threads; i++)); do
-		: >"$WORK/stream.$i"
 		run_bg "stream$i" stream $i
 	done
 	n=$(slowdev_stat answered)
 	slowdev_ctl await answered $((n + threads))
 	before=$(json .breaks_waited pinfs stats --json "$MNT")
 	for ((i = 0; i < 8; i++)); do
-		n=$(streamed)
+		n=$(wc -l <"$WORK/streamed")
 		through_stream truncate 4K
 		through_stream punch 0 64K
 		# The stream goes on as well.
-		slowdev_ctl await answered $(($(slowdev_stat answered) + threads))
-		[ "$(streamed)" -gt "$n" ] || fail "the stream stands still"
+		await_line done "$WORK/streamed" $((n + threads))
 	done
 	for ((i = 0; i < threads; i++)); do
 		is_running "stream$i" || fail "stream $i is over"
@@ -85,21 +80,19 @@ row_12_streams() {
 
 # --- rows 13 and 14: one more, while the truncate waits -----------------------------
 
-# slow_dma NAME ARG... - 64 KiB into f; in flight on return
-slow_dma() {
-	local held
-
-	held=$(slowdev_stat held)
-	run_bg "$1" pinfs dma --engine "$engine" --length 64K "${@:2}" \
-		from-device "$SLOWDEV" "$MNT/f"
-	slowdev_ctl await held $((held + 1))
+# first_dma - into f's first 64 KiB; it hangs, and whatever comes later does not
+first_dma() {
+	hung_dma first "$MNT/f" --engine "$engine"
+	slowdev_ctl delay $DMA_MS
+	slowdev_ctl stop-hang
 }
 
-# first_ended ROW - wait for it and the truncate, which has waited for nothing else
-first_ended() {
+# first_ends ROW - and the truncate with it, which has waited for nothing else
+first_ends() {
+	release_dma
+	first_end=$(slowdev_stat last_answer_ms)
 	wait_bg first
 	wait_op trunc
-	first_end=$(slowdev_stat last_answer_ms)
 	op_waited trunc "$first_end"
 	say "row $1, $engine: the truncate took $(took trunc), and ended" \
 		"$(($(op_said trunc 2) - first_end)) after the DMA"
@@ -107,15 +100,14 @@ first_ended() {
 
 row_13_a_second_pin() {
 	file_of "$MNT/f" 1M
-	slowdev_ctl delay $DMA_MS
-	slow_dma first
+	first_dma
 	start_op trunc truncate "$MNT/f" 4K
 	await_break trunc
 	run_bg second pinfs dma --engine "$engine" --offset 512K --length 64K \
 		--device-offset 1M from-device "$SLOWDEV" "$MNT/f"
 	await_waiting trace "$MNT/f"
 	expect_equal 1 "$(slowdev_stat held)" "requests that the device has"
-	first_ended 13
+	first_ends 13
 	wait_bg second
 	[ "$(slowdev_stat last_answer_ms)" -ge $((first_end + DMA_MS)) ] ||
 		fail "the second DMA began before the first had ended"
@@ -132,8 +124,7 @@ row_14_faults_and_pins() {
 	file_of "$MNT/f" 1M
 	ready_op fault fault "$MNT/f"
 	ready_op again fault "$MNT/f"
-	slowdev_ctl delay $DMA_MS
-	slow_dma first
+	first_dma
 	go_op fault
 	wait_op fault
 	op_was_prompt fault
@@ -147,7 +138,7 @@ row_14_faults_and_pins() {
 		from-device "$SLOWDEV" "$MNT/f"
 	await_waiting trace "$MNT/f"
 	is_running trunc || fail "the truncate is over: nothing is shown"
-	first_ended 14
+	first_ends 14
 	wait_bg second
 	expect_equal 65536 "$(stat -c %s "$MNT/f")" "the size"
 	slowdev_ctl delay 0

@@ -52,7 +52,7 @@ read_by_dma() {
 				--latency 20ms --jitter 40ms --engine "$1" \
 				to-device "$file" /dev/null || true
 		done
-		touch "$MNT/alive" || return 0
+		ls "$MNT" >"$WORK/.names" || return 0
 	done
 }
 
@@ -61,7 +61,7 @@ read_by_dma() {
 hold_dma() {
 	file_of "$MNT/gone" 1M
 	file_of "$MNT/stays" 1M
-	hung gone_dma --engine "$1" --length 1M from-device "$SLOWDEV" \
+	hung gone_dma --engine "$1" --depth 1 --length 1M from-device "$SLOWDEV" \
 		"$MNT/gone"
 	hung stays_dma --engine "$1" --length 512K from-device "$SLOWDEV" \
 		"$MNT/stays"
@@ -98,24 +98,6 @@ has_either() {
 		pattern 4K $((i + 1073741824)) | cmp -s - "$WORK/.block" ||
 			pattern 4K "$i" | cmp -s - "$WORK/.block" ||
 			fail "$1: block at $i is neither the file's nor the device's"
-	done
-}
-
-# mount_when_free - one that is still refused says so; there is nothing else to
-# wait on when a ring drains after its process is gone
-mount_when_free() {
-	while :; do
-		e2e_mounts=$((e2e_mounts + 1))
-		pinfsd -f -o "$SCENE_OPTS" "$POOL" "$MNT" \
-			>"$(daemon_log)" 2>&1 &
-		e2e_daemon[$MNT]=$!
-		if await 30000 mount "$MNT" "${e2e_daemon[$MNT]}" 2>/dev/null
-		then
-			return
-		fi
-		wait "${e2e_daemon[$MNT]}" || true
-		grep -q 'in use by' "$(daemon_log)" ||
-			fail "cannot mount: $(cat "$(daemon_log)")"
 	done
 }
 
@@ -181,9 +163,9 @@ one_round() {
 recovers() {
 	if [ $(($1 % 2)) = 0 ]; then
 		fsck_when_free
-		mount_when_free
+		mount_when_free "$SCENE_OPTS"
 	else
-		mount_when_free # right after the kill
+		mount_when_free "$SCENE_OPTS" # right after the kill
 	fi
 	load_check
 	case $(($1 % 3)) in

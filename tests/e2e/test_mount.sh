@@ -303,6 +303,7 @@ terminated_twice() {
 		/dev/zero "$MNT/twice"
 	kill -TERM "$pid"
 	await_log 'stays in use until 1 DMA'
+	expect_error 'in use by' mkfs.pinfs -f "$POOL"
 	! await 0 exit "$pid" 2>/dev/null || fail "ended under the DMA"
 	kill -TERM "$pid"
 	wait_daemon
@@ -324,14 +325,17 @@ rounds() {
 	pinfs stats --json "$MNT" | jq .checkpoints
 }
 
-# Each fsync has the journal sealed where that takes one (S2).
+# Each fsync has the journal sealed where that takes one (S2).  A round is counted
+# before the next one begins, but not before the fsync that it was for returns.
 seals() {
 	local before between
 
 	[ "$PINFS_POOL_KIND" = disk ] || return 0
 	before=$(rounds)
 	expect sync "$MNT/kill/renamed"
+	expect sync "$MNT/kill/renamed"
 	between=$(rounds)
+	expect sync "$MNT/kill/renamed"
 	expect sync "$MNT/kill/renamed"
 	[ "$between" -gt "$before" ] && [ "$(rounds)" -gt "$between" ] ||
 		fail "fsync does not seal: $before, $between, $(rounds) rounds"

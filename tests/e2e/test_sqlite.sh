@@ -98,7 +98,7 @@ test_db() {
 	rm -r "${db%/*}"
 }
 
-# Readers and writers at the same time, each a process of its own.
+# Writers, each a process of its own, and readers that come meanwhile.
 test_concurrent() {
 	local i
 

@@ -66,10 +66,14 @@ cancelled_and_interrupted() {
 	expect pinfs cancel "$MNT" "$set"
 	await_kind "$set" pin-cancel
 	# Cancelled or not: the pins end when the kernel has let go (L11).
+	start_op "again-$engine" truncate "$f" 0
+	await_break "again-$engine"
 	expect_equal "pin-begin pin-admit pin pin-cancel" "$(kinds_of "$set")" \
 		"what the pin set did so far"
 	release_dma
 	wait_bg "dma-held-$engine" 1
+	wait_op "again-$engine"
+	op_waited "again-$engine"
 	await_kind "$set" pin-end
 }
 

@@ -148,33 +148,26 @@ static void vectors(void)
 #define WRITERS 4
 #define LINES	250
 
+static void append(unsigned int w)
+{
+	int fd = FD(open("f", O_WRONLY | O_APPEND));
+	char line[16];
+
+	for (unsigned int k = 0; k < LINES; k++) {
+		snprintf(line, sizeof(line), "%u %06u\n", w, k);
+		EQ(9, OK(write(fd, line, 9)));
+	}
+}
+
 /* Each write of each is there, whole, and in its writer's order. */
 static void appenders(void)
 {
-	unsigned int next[WRITERS] = { 0 }, n = 0, i, w, k;
-	pid_t pid[WRITERS];
+	unsigned int next[WRITERS] = { 0 }, n = 0, w, k;
 	char line[16];
-	int status;
 	FILE *f;
 
 	make_file("f", 0644, 0);
-	for (i = 0; i < WRITERS; i++) {
-		fflush(NULL);
-		pid[i] = (pid_t)OK(fork());
-		if (pid[i])
-			continue;
-		int fd = FD(open("f", O_WRONLY | O_APPEND));
-
-		for (k = 0; k < LINES; k++) {
-			snprintf(line, sizeof(line), "%u %06u\n", i, k);
-			EQ(9, OK(write(fd, line, 9)));
-		}
-		posix_done();
-	}
-	for (i = 0; i < WRITERS; i++) {
-		OK(waitpid(pid[i], &status, 0));
-		EQ(0, status);
-	}
+	together(WRITERS, append);
 	EQ(WRITERS * LINES * 9, stat_of("f").st_size);
 	f = fopen("f", "r");
 	CHECK(f);

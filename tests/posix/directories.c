@@ -88,8 +88,8 @@ static void saw_all(struct seen *s)
 	free(s->times);
 }
 
-/* churn - make names and take them away, until fd says that it is enough */
-static void churn(const char *dir, int fd)
+/* churn - make names and take them away; says so, until fd has it that it is enough */
+static void churn(const char *dir, int ready, int fd)
 {
 	int at = FD(open(dir, O_RDONLY | O_DIRECTORY)), i;
 	char name[32], to[32];
@@ -105,6 +105,8 @@ static void churn(const char *dir, int fd)
 		if (i % 2 == 0)
 			unlinkat(at, name, 0);
 		unlinkat(at, to, 0);
+		if (i == 16)
+			OK(write(ready, "", 1));
 		if (i % 16 == 0 && read(fd, &c, 1) != -1)
 			posix_done();
 	}
@@ -114,19 +116,23 @@ static void stable_of(unsigned int n, unsigned int rounds)
 {
 	struct dirent *de;
 	struct seen s;
-	int p[2], status;
+	int p[2], ready[2], status;
 	pid_t pid;
+	char c;
 	DIR *d;
 
 	make_dir("d", 0755);
 	make_many("d", n);
 	OK(pipe2(p, O_NONBLOCK));
+	OK(pipe(ready));
 	fflush(NULL);
 	pid = (pid_t)OK(fork());
 	if (pid == 0) {
 		OK(close(p[1]));
-		churn("d", p[0]);
+		churn("d", ready[1], p[0]);
 	}
+	OK(close(ready[1]));
+	EQ(1, OK(read(ready[0], &c, 1)));
 	while (rounds--) {
 		d = open_dir("d");
 		s = seen_new(n);

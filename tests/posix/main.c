@@ -22,6 +22,7 @@
 #include "posix.h"
 #include "commands.h"
 
+#define TOGETHER_MAX   8
 #define POSIX_ENTRY(t) { #t, t##_cases },
 static const struct posix_topic topics[] = { POSIX_TOPICS(POSIX_ENTRY) };
 
@@ -166,6 +167,34 @@ bool exists(const char *path)
 		return true;
 	EQ(ENOENT, errno);
 	return false;
+}
+
+void together(unsigned int n, void (*fn)(unsigned int k))
+{
+	pid_t pid[TOGETHER_MAX];
+	int go[2], status;
+	unsigned int i;
+	char c;
+
+	CHECK(n <= TOGETHER_MAX);
+	OK(pipe(go));
+	for (i = 0; i < n; i++) {
+		fflush(NULL);
+		pid[i] = (pid_t)OK(fork());
+		if (pid[i])
+			continue;
+		/* It ends when nobody is left who was to be waited for. */
+		OK(close(go[1]));
+		EQ(0, OK(read(go[0], &c, 1)));
+		fn(i);
+		posix_done();
+	}
+	OK(close(go[0]));
+	OK(close(go[1]));
+	for (i = 0; i < n; i++) {
+		OK(waitpid(pid[i], &status, 0));
+		EQ(0, status);
+	}
 }
 
 /* File times have the granularity of this clock, no finer. */

@@ -194,32 +194,25 @@ static void advice(void)
 	EQ(pattern_at(5000), p[5000]);
 }
 
-/* Several processes add to counters in one page, by atomic stores. */
+static void count_up(unsigned int k)
+{
+	_Atomic uint32_t *c = (void *)map(FD(open("f", O_RDWR)), MAP_SHARED,
+					  PROT_READ | PROT_WRITE, 4096);
+
+	for (k = 0; k < 20000; k++)
+		(*c)++;
+}
+
+/* Several processes add to a counter in one page, by atomic stores. */
 static void counters(void)
 {
-	int fd = file(), i, k, status;
-	_Atomic uint32_t *c;
-	pid_t pid[3];
+	int fd = file(), n;
 
 	OK(ftruncate(fd, 0));
 	OK(ftruncate(fd, 4096));
-	for (i = 0; i < 3; i++) {
-		fflush(NULL);
-		pid[i] = (pid_t)OK(fork());
-		if (pid[i])
-			continue;
-		c = (void *)map(FD(open("f", O_RDWR)), MAP_SHARED,
-				PROT_READ | PROT_WRITE, 4096);
-		for (k = 0; k < 20000; k++)
-			(*c)++;
-		posix_done();
-	}
-	for (i = 0; i < 3; i++) {
-		OK(waitpid(pid[i], &status, 0));
-		EQ(0, status);
-	}
-	EQ(4, OK(pread(fd, &k, 4, 0)));
-	EQ(60000, k);
+	together(3, count_up);
+	EQ(4, OK(pread(fd, &n, 4, 0)));
+	EQ(60000, n);
 }
 
 const struct posix_case mappings_cases[] = {

@@ -149,8 +149,28 @@ static void into_itself(void)
 	EQ(3, stat_of("a").st_nlink);
 }
 
-#define MOVERS 4
-#define MOVES  300
+static const char *const moved_in[] = { "a", "b", "a/c", "b/d" };
+
+static void move(unsigned int k)
+{
+	unsigned int seed = k + 1;
+	char from[32], to[32];
+
+	for (unsigned int i = 0; i < 300; i++) {
+		int x = rand_r(&seed) % 8, y = rand_r(&seed) % 8;
+
+		snprintf(from, sizeof(from), "%s/%d",
+			 moved_in[rand_r(&seed) % 4], x);
+		snprintf(to, sizeof(to), "%s/%d", moved_in[rand_r(&seed) % 4],
+			 i % 3 ? x : y);
+		rename_flags(from, to,
+			     i % 3 ? RENAME_NOREPLACE : RENAME_EXCHANGE);
+		if (i % 16 == 0)
+			rename_flags("a", "b/d/a", RENAME_NOREPLACE);
+		if (i % 16 == 1)
+			rename_flags("b/d/a", "a", RENAME_NOREPLACE);
+	}
+}
 
 /*
  * Directories and files that change places across four directories, of which
@@ -158,51 +178,22 @@ static void into_itself(void)
  */
 static void cross_renames(void)
 {
-	static const char *const dir[] = { "a", "b", "a/c", "b/d" };
-	pid_t pid[MOVERS];
-	char from[32], to[32];
-	unsigned int i, k, n = 0, seed;
-	int status;
+	unsigned int i, n = 0;
+	char name[32];
 
 	for (i = 0; i < 4; i++)
-		make_dir(dir[i], 0755);
+		make_dir(moved_in[i], 0755);
 	for (i = 0; i < 8; i++) {
-		snprintf(from, sizeof(from), "%s/%u", dir[i % 4], i);
+		snprintf(name, sizeof(name), "%s/%u", moved_in[i % 4], i);
 		if (i < 4)
-			make_dir(from, 0755);
+			make_dir(name, 0755);
 		else
-			make_file(from, 0644, 1);
+			make_file(name, 0644, 1);
 	}
-	for (k = 0; k < MOVERS; k++) {
-		fflush(NULL);
-		pid[k] = (pid_t)OK(fork());
-		if (pid[k])
-			continue;
-		seed = k + 1;
-		for (i = 0; i < MOVES; i++) {
-			int x = rand_r(&seed) % 8, y = rand_r(&seed) % 8;
-
-			snprintf(from, sizeof(from), "%s/%d",
-				 dir[rand_r(&seed) % 4], x);
-			snprintf(to, sizeof(to), "%s/%d",
-				 dir[rand_r(&seed) % 4], i % 3 ? x : y);
-			rename_flags(from, to,
-				     i % 3 ? RENAME_NOREPLACE :
-					     RENAME_EXCHANGE);
-			if (i % 16 == 0)
-				rename_flags("a", "b/d/a", RENAME_NOREPLACE);
-			if (i % 16 == 1)
-				rename_flags("b/d/a", "a", RENAME_NOREPLACE);
-		}
-		posix_done();
-	}
-	for (k = 0; k < MOVERS; k++) {
-		OK(waitpid(pid[k], &status, 0));
-		EQ(0, status);
-	}
+	together(4, move);
 	rename_flags("b/d/a", "a", RENAME_NOREPLACE);
 	for (i = 0; i < 4; i++)
-		n += names_in(dir[i]);
+		n += names_in(moved_in[i]);
 	EQ(8 + 2, n);
 }
 
@@ -281,40 +272,39 @@ static void slashes_and_dots(void)
 	EQ(stat_of("d").st_ino, stat_of("d/e2/..").st_ino);
 }
 
-/* Names of one directory are taken and given by many at once. */
-static void racing_creators(void)
+static int won[2]; /* a pipe: how many names each creator has got */
+
+static void create(unsigned int k)
 {
-	int i, k, fd, won[4] = { 0 }, p[2], status;
-	pid_t pid[4];
+	int i, fd, mine = 0;
 	char name[16];
 
-	OK(pipe(p));
-	for (k = 0; k < 4; k++) {
-		fflush(NULL);
-		pid[k] = (pid_t)OK(fork());
-		if (pid[k])
+	(void)k;
+	for (i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		fd = open(name, O_CREAT | O_EXCL | O_WRONLY, 0644);
+		if (fd < 0) {
+			EQ(EEXIST, errno);
 			continue;
-		int mine = 0;
-
-		for (i = 0; i < 200; i++) {
-			snprintf(name, sizeof(name), "%d", i);
-			fd = open(name, O_CREAT | O_EXCL | O_WRONLY, 0644);
-			if (fd < 0) {
-				EQ(EEXIST, errno);
-				continue;
-			}
-			mine++;
-			OK(close(fd));
 		}
-		EQ(sizeof(mine), OK(write(p[1], &mine, sizeof(mine))));
-		posix_done();
+		mine++;
+		OK(close(fd));
 	}
+	EQ(sizeof(mine), OK(write(won[1], &mine, sizeof(mine))));
+}
+
+/* Names of one directory are taken by many at once, each by one. */
+static void racing_creators(void)
+{
+	int n, k, sum = 0;
+
+	OK(pipe(won));
+	together(4, create);
 	for (k = 0; k < 4; k++) {
-		OK(waitpid(pid[k], &status, 0));
-		EQ(0, status);
-		EQ(sizeof(int), OK(read(p[0], &won[k], sizeof(int))));
+		EQ(sizeof(n), OK(read(won[0], &n, sizeof(n))));
+		sum += n;
 	}
-	EQ(200, won[0] + won[1] + won[2] + won[3]);
+	EQ(200, sum);
 	EQ(200, names_in("."));
 }
 

@@ -136,6 +136,9 @@ struct stat stat_of(const char *path); /* lstat(2) */
 mode_t mode_of(const char *path); /* permission bits, of lstat(2) */
 bool exists(const char *path); /* lstat(2) */
 
+/* together - processes run fn(0) to fn(n - 1), and begin when all are there */
+void together(unsigned int n, void (*fn)(unsigned int k));
+
 /* wait_tick - until the file system's clock has moved on */
 void wait_tick(void);
 
