@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/util.h"
+#include "layout/layout_i.h"
 
 void rig_setup(struct rig *r, const struct fs_options *opt)
 {
@@ -86,6 +87,32 @@ void rig_settle(struct rig *r)
 		work_post(layouts_work(r->ls), &m[i].work);
 	}
 	gate_await(&leave, RIG_WORKERS);
+}
+
+/* --- the clock ----------------------------------------------------------- */
+
+static void clock_stands(struct timer *t)
+{
+	struct rig_clock *c = container_of(t, struct rig_clock, timer);
+
+	gate_pass(&c->stopped);
+	gate_await(&c->go, 1);
+}
+
+/* The timers' one thread has ours to call first, and that takes its time. */
+void rig_clock_stop(struct rig *r)
+{
+	gate_init(&r->clock.stopped);
+	gate_init(&r->clock.go);
+	timer_init(&r->clock.timer, clock_stands);
+	ck_assert_int_eq(timer_set(r->ls->timers, &r->clock.timer, now_ns()),
+			 0);
+	gate_await(&r->clock.stopped, 1);
+}
+
+void rig_clock_go(struct rig *r)
+{
+	gate_pass(&r->clock.go);
 }
 
 /* --- pin sets ------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/timer.h"
 #include "gate.h"
 #include "layout/layout.h"
 #include "scratch_fs.h"
@@ -23,6 +24,10 @@ struct rig {
 	struct layouts *ls;
 	uint64_t node[RIG_FILES];
 	struct inode *ip[RIG_FILES];
+	struct rig_clock {
+		struct timer timer;
+		struct gate stopped, go;
+	} clock;
 };
 
 void rig_setup(struct rig *r, const struct fs_options *opt);
@@ -35,6 +40,10 @@ unsigned int rig_tick(void);
 
 /* rig_settle - what has been posted to the workers so far has been done */
 void rig_settle(struct rig *r);
+
+/* rig_clock_stop - no break is out of time or named, until rig_clock_go() */
+void rig_clock_stop(struct rig *r);
+void rig_clock_go(struct rig *r);
 
 struct pinfs_ioc_stats rig_stats(struct rig *r);
 
