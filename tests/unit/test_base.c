@@ -286,11 +286,21 @@ START_TEST(timers_ring_in_order)
 {
 	static struct alarm a[ALARMS];
 	struct timers *ts = timers_new();
-	struct gate rang;
-	uint64_t seed = 5, start = now_ns() + 50 * 1000000ull;
+	uint64_t seed = 5, start = now_ns();
+	struct gate rang, hold, held, first_rang;
 	unsigned int cancelled = 0;
+	struct alarm first;
 
 	gate_init(&rang);
+	gate_init(&hold);
+	gate_init(&held);
+	gate_init(&first_rang);
+	/* None of them rings until all have been set. */
+	alarm_init(&first, ts, &first_rang);
+	first.hold = &hold;
+	first.held = &held;
+	alarm_set(&first, start);
+	gate_await(&held, 1);
 	for (unsigned int i = 0; i < ALARMS; i++) {
 		alarm_init(&a[i], ts, &rang);
 		alarm_set(&a[i], start + 1000 * NSEC_PER_SEC);
@@ -301,6 +311,7 @@ START_TEST(timers_ring_in_order)
 			  start + scratch_random(&seed) % 100 * 1000000ull);
 	for (unsigned int i = 0; i < ALARMS; i += 7, cancelled++)
 		timer_cancel(ts, &a[i].timer);
+	gate_pass(&hold);
 	gate_await(&rang, ALARMS - cancelled);
 	for (unsigned int i = 0; i < ALARMS; i++) {
 		if (i % 7 == 0) {
@@ -323,14 +334,19 @@ START_TEST(timers_wake_for_an_earlier_one)
 {
 	struct timers *ts = timers_new();
 	struct gate rang;
-	struct alarm late, soon;
+	struct alarm late, first, soon;
 
 	gate_init(&rang);
 	alarm_init(&late, ts, &rang);
+	alarm_init(&first, ts, &rang);
 	alarm_init(&soon, ts, &rang);
 	alarm_set(&late, now_ns() + 1000 * NSEC_PER_SEC);
-	alarm_set(&soon, now_ns() + 10 * 1000000ull);
+	alarm_set(&first, now_ns());
 	gate_await(&rang, 1);
+	/* Returns when the thread has let go of the lock: to sleep. */
+	timer_cancel(ts, &first.timer);
+	alarm_set(&soon, now_ns() + 10 * 1000000ull);
+	gate_await(&rang, 2);
 	ck_assert_uint_ne(soon.rang_ns, 0);
 	ck_assert_uint_eq(late.rang_ns, 0);
 	ck_assert_uint_ne(late.timer.slot, TIMER_IDLE);
