@@ -136,6 +136,8 @@ static void on_started(void *arg, uint64_t id)
 	ck_assert_uint_eq(id, transfer_id(x->t));
 	x->started_ns = now_ns();
 	gate_pass(&x->started);
+	if (x->hold)
+		gate_await(&x->go, 1);
 }
 
 static void on_progress(void *arg, uint64_t id, uint64_t done)
@@ -166,6 +168,7 @@ int xfer_new(struct scratch_fs *sf, struct xfer *x, uint64_t node,
 	gate_init(&x->waiting);
 	gate_init(&x->started);
 	gate_init(&x->over);
+	gate_init(&x->go);
 	x->sf = sf;
 	x->ip = scratch_fs_inode(sf, node);
 	err = transfer_new(sf->fs, x->ip, direction, start, device, &owner,

@@ -55,6 +55,8 @@ struct xfer {
 	struct inode *ip;
 	pthread_t thread;
 	struct gate waiting, started, over;
+	struct gate go; /* awaited when it has started, if hold is set */
+	bool hold;
 	uint64_t done;
 	uint64_t reported; /* the most that progress said */
 	bool backwards; /* progress was told less than before */
