@@ -39,7 +39,7 @@ struct stress {
 	atomic_uint wrong;
 	_Atomic(const char *) what;
 	atomic_bool stop;
-	struct gate breaks; /* over */
+	struct gate go; /* all workers are there */
 };
 
 static void wrong(struct stress *s, const char *what)
@@ -166,6 +166,7 @@ struct worker {
 	struct stress *s;
 	uint64_t seed;
 	unsigned int rounds;
+	void *(*fn)(void *);
 };
 
 static void *breaking(void *arg)
@@ -274,11 +275,20 @@ static void *looking(void *arg)
 
 /* --- running ------------------------------------------------------------------------ */
 
+/* At once, or the first would be done before the last has come. */
+static void *working(void *arg)
+{
+	struct worker *w = arg;
+
+	gate_await(&w->s->go, 1);
+	return w->fn(w);
+}
+
 static void start(struct stress *s, struct worker *w, pthread_t *thread,
 		  unsigned int i, unsigned int rounds, void *(*fn)(void *))
 {
-	*w = (struct worker){ s, 0x9e3779b97f4a7c15ull * (i + 1), rounds };
-	must(!pthread_create(thread, NULL, fn, w));
+	*w = (struct worker){ s, 0x9e3779b97f4a7c15ull * (i + 1), rounds, fn };
+	must(!pthread_create(thread, NULL, working, w));
 }
 
 static void stress_setup(struct stress *s, uint64_t timeout)
@@ -287,6 +297,7 @@ static void stress_setup(struct stress *s, uint64_t timeout)
 				  .break_timeout_ns = timeout };
 
 	memset(s, 0, sizeof(*s));
+	gate_init(&s->go);
 	rig_setup(&s->r, &opt);
 	for (unsigned int i = 0; i < FILES; i++)
 		scratch_fs_write(&s->r.sf, s->r.node[i], i, 0,
@@ -308,6 +319,7 @@ START_TEST(claims_and_breaks)
 	for (; i < 6; i++)
 		start(&s, &w[i], &thread[i], i, ROUNDS, breaking);
 	start(&s, &w[i], &thread[i], i, 0, looking);
+	gate_pass(&s.go);
 	for (i = 0; i < 6; i++)
 		pthread_join(thread[i], NULL);
 	atomic_store(&s.stop, true);
@@ -395,6 +407,7 @@ START_TEST(real_changes)
 	for (unsigned int i = 0; i < 4; i++)
 		start(&s, &w[i], &thread[i], i, ROUNDS / 2,
 		      i < 2 ? filling : changing);
+	gate_pass(&s.go);
 	for (unsigned int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
 	ck_assert_msg(atomic_load(&s.wrong) == 0, "%u times: %s",
