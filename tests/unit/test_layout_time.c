@@ -85,14 +85,28 @@ END_TEST
 
 struct canceller {
 	struct rig_break *b;
-	struct gate *start;
+	struct gate start;
+	bool first;
+	unsigned int pause; /* turns that the first one waits */
 };
+
+/* set_off - the other one sleeps until the first has; that is a while, too */
+static void set_off(struct canceller *c, bool first)
+{
+	if (!first) {
+		gate_await(&c->start, 1);
+		return;
+	}
+	gate_pass(&c->start);
+	for (volatile unsigned int i = 0; i < c->pause; i++)
+		;
+}
 
 static void *cancelling(void *arg)
 {
 	struct canceller *c = arg;
 
-	gate_await(c->start, 1);
+	set_off(c, c->first);
 	layout_break_cancel(&c->b->brk, -EINTR);
 	return NULL;
 }
@@ -106,17 +120,17 @@ START_TEST(cancelled_at_the_last_moment)
 	rig_setup(&r, NULL);
 	for (int i = 0; i < 2000; i++) {
 		struct pin_set *set = rig_hold(&r, r.ip[0]);
-		struct canceller c;
 		struct rig_break b;
-		struct gate start_gate;
+		struct canceller c = { .b = &b,
+				       .first = i % 2,
+				       .pause = (unsigned int)i * 97 % 60000 };
 		pthread_t thread;
 
 		ck_assert(!rig_break(&r, &b, r.ip[0]));
-		gate_init(&start_gate);
-		c = (struct canceller){ &b, &start_gate };
+		gate_init(&c.start);
 		ck_assert_int_eq(pthread_create(&thread, NULL, cancelling, &c),
 				 0);
-		gate_pass(&start_gate);
+		set_off(&c, !c.first);
 		pin_set_free(set);
 		gate_await(&b.over, 1);
 		pthread_join(thread, NULL);
@@ -126,6 +140,8 @@ START_TEST(cancelled_at_the_last_moment)
 		failed += b.err == -EINTR;
 	}
 	ck_assert_uint_eq(ran + failed, 2000);
+	ck_assert_uint_gt(ran, 0);
+	ck_assert_uint_gt(failed, 0);
 	ck_assert_uint_eq(rig_stats(&r).interrupted, failed);
 	rig_teardown(&r);
 }
