@@ -47,7 +47,7 @@ int jrig_try_journal(struct jrig *r, unsigned int flags)
 
 void jrig_open_journal(struct jrig *r)
 {
-	ck_assert_int_eq(jrig_try_journal(r, 0), 0);
+	ck_assert_int_eq(jrig_try_journal(r, r->flags), 0);
 }
 
 void jrig_open(struct jrig *r)

@@ -9,10 +9,11 @@
 
 #define JRIG_SMALL (16ull << 20) /* 4 lanes of 256 KiB, one group */
 
-/* struct jrig - what is open of it; as_file and boot may be changed */
+/* struct jrig - what is open of it; as_file, flags and boot may be changed */
 struct jrig {
 	char path[320];
 	bool as_file; /* treat memory like a file on a disk */
+	unsigned int flags; /* of jrig_open_journal() */
 	uint8_t boot[16]; /* another one: the power has failed */
 	struct pool *pool;
 	struct pinfs_super sb;

@@ -611,7 +611,7 @@ END_TEST
 
 static void *bring_home(void *arg)
 {
-	(void)arg;
+	gate_pass(arg);
 	return (void *)(intptr_t)journal_bring_home(r.j);
 }
 
@@ -626,6 +626,7 @@ START_TEST(a_long_reader_keeps_its_pages)
 	const uint64_t *p;
 	uint64_t left;
 	struct medium m;
+	struct gate asks;
 	pthread_t thread;
 	void *err;
 
@@ -644,7 +645,9 @@ START_TEST(a_long_reader_keeps_its_pages)
 	ck_assert_int_eq(jrig_write(&r, jrig_block(&r, 0), 0, 2), 0);
 	ck_assert_uint_eq(p[0], 1);
 
-	ck_assert_int_eq(pthread_create(&thread, NULL, bring_home, NULL), 0);
+	gate_init(&asks);
+	ck_assert_int_eq(pthread_create(&thread, NULL, bring_home, &asks), 0);
+	gate_await(&asks, 1);
 	/* Records go on to be sealed. */
 	ck_assert_int_eq(jrig_write(&r, jrig_block(&r, 1), 0, 3), 0);
 	ck_assert_int_eq(journal_sync(r.j), 0);
