@@ -33,7 +33,9 @@ static void stream(struct proc *p)
 		broken(p, "starve: %s", strerror(errno));
 	while (!p->st->shared->stop) {
 		p->st->shared->done[p->index - 1]++;
-		(void)dma_hold(p, &t, LENGTH, HOLD_MS + p->index, p->index % 2);
+		if (dma_hold(p, &t, LENGTH, HOLD_MS + p->index, p->index % 2) ==
+		    DONE)
+			sem_post(&p->st->shared->stream);
 	}
 	target_close(&t);
 }
@@ -56,7 +58,18 @@ static uint64_t truncate_once(struct proc *p, int fd, unsigned int round)
 	return (now_us() - began) / 1000;
 }
 
-/* The truncates; after each the stream has to have gone on a while. */
+/* await_stream - until as many more DMAs are over as it has at a time */
+static void await_stream(struct shared *sh)
+{
+	unsigned int n = 0;
+
+	while (!sem_trywait(&sh->stream))
+		;
+	while (n < STREAMS && !sh->stop)
+		n += sem_wait(&sh->stream) == 0;
+}
+
+/* The truncates, each in the midst of the stream. */
 static void cut(struct proc *p)
 {
 	struct storm *st = p->st;
@@ -65,7 +78,7 @@ static void cut(struct proc *p)
 
 	ops_catch_signals();
 	for (unsigned int i = 0; i < TRUNCATES; i++) {
-		usleep(3 * HOLD_MS * 1000);
+		await_stream(st->shared);
 		ms = truncate_once(p, fd, i);
 		if (ms > st->truncate_ms)
 			broken(p,
@@ -83,6 +96,7 @@ int starve(struct storm *st)
 	unsigned int live = 0;
 	pid_t cutter, pid;
 
+	sem_init(&sh->stream, 1, 0);
 	for (unsigned int i = 0; i < STREAMS; i++)
 		live += proc_run(st, i + 1, stream) != 0;
 	cutter = proc_run(st, STREAMS + 1, cut);
@@ -92,6 +106,7 @@ int starve(struct storm *st)
 		failed |= status != 0;
 		if (pid == cutter || status)
 			sh->stop = 1;
+		sem_post(&sh->stream); /* nobody waits for those that ended */
 	}
 	memset((void *)sh->done, 0, sizeof(sh->done));
 	sh->stop = 0;

@@ -8,6 +8,7 @@
 #ifndef STORM_H
 #define STORM_H
 
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,7 @@ struct shared {
 	_Atomic int stop;
 	struct slot slot[PROCS_MAX];
 	_Atomic uint64_t done[OPS_MAX], refused[OPS_MAX];
+	sem_t stream; /* of starve(): a DMA is done, or who did it has ended */
 };
 
 struct storm {
