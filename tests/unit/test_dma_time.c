@@ -240,11 +240,10 @@ START_TEST(cancel_later_thread)
 }
 END_TEST
 
-/* ThreadSanitizer keeps signals back from a thread that waits in a ring. */
 #ifdef __SANITIZE_THREAD__
-#define SIGNALLED 0
+#define SIGNALS_COME 0
 #else
-#define SIGNALLED ENGINES
+#define SIGNALS_COME 1
 #endif
 
 static sem_t signalled;
@@ -439,7 +438,11 @@ int main(void)
 	add_test(s, "cancel_first", cancel_first, ENGINES);
 	add_test(s, "cancel_anywhere", cancel_anywhere, ENGINES);
 	add_test(s, "cancel_later_thread", cancel_later_thread, ENGINES);
-	add_test(s, "survives_signals", survives_signals, SIGNALLED);
+	if (SIGNALS_COME)
+		add_test(s, "survives_signals", survives_signals, ENGINES);
+	else
+		puts("survives_signals is skipped: ThreadSanitizer keeps "
+		     "signals back from a thread that waits for I/O");
 	add_test(s, "latency", latency, ENGINES);
 	add_test(s, "depth", depth, ENGINES);
 	add_test(s, "jitter", jitter, ENGINES);
