@@ -304,7 +304,7 @@ int fs_change_init(struct fs *fs, uint64_t node, struct fs_change *ch);
  */
 void fs_change_start(struct fs_change *ch);
 
-/* fs_change_interrupt - between init and done; no effect once it runs */
+/* fs_change_interrupt - between init and done; no effect on what need not wait */
 void fs_change_interrupt(struct fs_change *ch);
 
 /* --- for DMA (dma.c) ------------------------------------------------------------------- */

@@ -185,7 +185,9 @@ static void begin_waiting(struct layout_break *brk)
 /* must_fail - it would have to wait, and was cancelled or must not (L7) */
 static int must_fail(struct layout_break *brk)
 {
-	if (!brk->cancelled && brk->no_wait) {
+	if (brk->cancelled) {
+		atomic_fetch_add(&count_of(brk->ls)->interrupted, 1);
+	} else if (brk->no_wait) {
 		atomic_fetch_add(&count_of(brk->ls)->timed_out, 1);
 		brk->cancelled = -EBUSY;
 	}
@@ -202,7 +204,7 @@ static enum layout_break_step enqueue(struct layout_break *brk)
 	struct layout *lo = brk->layout;
 	bool busy = is_busy(lo, brk);
 
-	if (brk->cancelled || (busy && must_fail(brk)))
+	if (busy && must_fail(brk))
 		return brk->step = LAYOUT_BREAK_DONE;
 	brk->number = next_number(brk->ls);
 	trace_break(brk, PINFS_EVENT_BREAK_ASKED, 0);
@@ -310,15 +312,11 @@ void layout_break_cancel(struct layout_break *brk, int err)
 	struct layout *lo = brk->layout;
 
 	pthread_mutex_lock(&lo->lock);
-	if (brk->step == LAYOUT_BREAK_NEW) {
-		if (!brk->cancelled)
-			atomic_fetch_add(&count_of(brk->ls)->interrupted, 1);
-		brk->cancelled = err;
-	} else if (brk->step == LAYOUT_BREAK_WAITING) {
+	if (brk->step == LAYOUT_BREAK_WAITING) {
 		break_withdraw(brk, err);
 		atomic_fetch_add(&count_of(brk->ls)->interrupted, 1);
-	} else if (brk->step == LAYOUT_BREAK_RUNNING) {
-		brk->cancelled = err; /* should it have to wait again */
+	} else if (brk->step != LAYOUT_BREAK_DONE) {
+		brk->cancelled = err; /* should it have to wait */
 	}
 	pthread_mutex_unlock(&lo->lock);
 }

@@ -280,7 +280,7 @@ struct layout_break {
 	struct inode *ip;
 	struct layout *layout;
 	enum layout_break_step step; /* layout.lock */
-	int cancelled; /* layout.lock: error asked for before it began */
+	int cancelled; /* layout.lock: to fail with, should it have to wait */
 	uint64_t number;
 	uint64_t asked_ns;
 	uint64_t warn_after_ns; /* timer's thread only */
@@ -321,10 +321,11 @@ int layout_break_widen(struct layout_break *brk, uint64_t first, uint64_t end);
 void layout_break_done(struct layout_break *brk, int err);
 
 /*
- * layout_break_cancel - have a waiting break fail with err (L7)
+ * layout_break_cancel - have a break fail with err that waits, or is going to (L7)
  *
- * No effect on one that runs. Any thread, from layout_break_init() until run or
- * fail is over; fail is called on the work queue.
+ * No effect on one that need not wait, as a signal is none on a local file system.
+ * Any thread, from layout_break_init() until run or fail is over; fail is called on
+ * the work queue.
  */
 void layout_break_cancel(struct layout_break *brk, int err);
 

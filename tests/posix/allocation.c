@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* fallocate(2) in all its modes, and pinfs's own collapse and insert. */
 #include <linux/falloc.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 
 #include "posix.h"
 #include "wire/pinfs_ioctl.h"
@@ -227,7 +229,31 @@ static void inserting(void)
 	compare();
 }
 
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* Signals end no change that need not wait; on a disk none of them does. */
+static void signalled(void)
+{
+	const struct itimerval often = { { 0, 70 }, { 0, 70 } }, off = { 0 };
+	struct sigaction sa = { .sa_handler = ignore };
+
+	begin();
+	OK(sigaction(SIGALRM, &sa, NULL));
+	OK(setitimer(ITIMER_REAL, &often, NULL));
+	for (int i = 0; i < 4000; i++) {
+		OK(ftruncate(fd, i % 2 ? SIZE : 100));
+		if (i % 8 == 0)
+			OK(fallocate(fd,
+				     FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				     0, 4096));
+	}
+	OK(setitimer(ITIMER_REAL, &off, NULL));
+}
+
 const struct posix_case allocation_cases[] = {
 	CASE(punching),	  CASE(zeroing),   CASE(reserving), CASE(refusals),
-	CASE(collapsing), CASE(inserting), NO_CASE,
+	CASE(collapsing), CASE(inserting), CASE(signalled), NO_CASE,
 };

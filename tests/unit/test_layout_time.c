@@ -16,10 +16,12 @@
 
 START_TEST(cancelled_before_it_began)
 {
+	struct pin_set *set;
 	struct rig_break b;
 	struct rig r;
 
 	rig_setup(&r, NULL);
+	set = rig_hold(&r, r.ip[0]);
 	rig_break_init(&r, &b, r.ip[0]);
 	layout_break_cancel(&b.brk, -EINTR);
 	layout_break_cancel(&b.brk, -EINTR);
@@ -28,6 +30,23 @@ START_TEST(cancelled_before_it_began)
 	ck_assert_int_eq(b.err, -EINTR);
 	ck_assert_uint_eq(gate_count(&b.running), 0);
 	ck_assert_uint_eq(rig_stats(&r).interrupted, 1);
+	pin_set_free(set);
+	rig_teardown(&r);
+}
+END_TEST
+
+/* What need not wait is not interrupted. */
+START_TEST(cancelled_though_idle)
+{
+	struct rig_break b;
+	struct rig r;
+
+	rig_setup(&r, NULL);
+	rig_break_init(&r, &b, r.ip[0]);
+	layout_break_cancel(&b.brk, -EINTR);
+	layout_break(&b.brk);
+	rig_break_ran(&b);
+	ck_assert_uint_eq(rig_stats(&r).interrupted, 0);
 	rig_teardown(&r);
 }
 END_TEST
@@ -791,6 +810,7 @@ int main(void)
 	Suite *s = suite_create("layout-time");
 
 	rig_add(s, "cancelled before", cancelled_before_it_began, 1);
+	rig_add(s, "cancelled though idle", cancelled_though_idle, 1);
 	rig_add(s, "cancelled while waiting", cancelled_while_it_waits, 1);
 	rig_add(s, "cancelled while running", cancelled_while_it_runs, 1);
 	rig_add(s, "cancelled at last", cancelled_at_the_last_moment, 1);
