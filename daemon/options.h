@@ -31,7 +31,7 @@ struct options {
  */
 void options_parse(struct options *opt, int argc, char **argv);
 
-/* options_cpus - the threads that there is use for in work that waits for nothing, 2 to 32 */
+/* options_cpus - threads for work that waits for nothing: one a CPU, 2 to 32 */
 unsigned int options_cpus(void);
 
 /* options_add - one more option for libfuse; -ENOMEM */

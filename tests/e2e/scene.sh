@@ -186,14 +186,6 @@ await_event() {
 		fail "no event: $2"
 }
 
-# await_waiting NAME FILE - until a pin set of the file waits to be admitted,
-# which began after that trace did; it is the only one
-await_waiting() {
-	await_event "$1" '.kind == "pin-wait"'
-	expect_json 'map(select(.waiting)) | length == 1' \
-		pinfs pins --json "$2"
-}
-
 # --- what pinfs says --------------------------------------------------------------
 
 # expect_json FILTER COMMAND ARG... - jq's filter must be true of the output
@@ -249,6 +241,17 @@ hung() {
 # hung_dma NAME FILE [OPTION...] - 64 KiB from the device, to the file's start
 hung_dma() {
 	hung "$1" --length 64K "${@:3}" from-device "$SLOWDEV" "$2"
+}
+
+# waiting_dma NAME ARG... - pinfs dma with these arguments, of which the last is the
+# file; it waits to be admitted there on return, and nobody else does
+waiting_dma() {
+	trace_start trace --json
+	run_bg "$1" pinfs dma "${@:2}"
+	await_event trace '.kind == "pin-wait"'
+	trace_stop trace
+	expect_json 'map(select(.waiting)) | length == 1' \
+		pinfs pins --json "${@: -1}"
 }
 
 released=0

@@ -103,9 +103,8 @@ row_13_a_second_pin() {
 	first_dma
 	start_op trunc truncate "$MNT/f" 4K
 	await_break trunc
-	run_bg second pinfs dma --engine "$engine" --offset 512K --length 64K \
+	waiting_dma second --engine "$engine" --offset 512K --length 64K \
 		--device-offset 1M from-device "$SLOWDEV" "$MNT/f"
-	await_waiting trace "$MNT/f"
 	expect_equal 1 "$(slowdev_stat held)" "requests that the device has"
 	first_ends 13
 	wait_bg second
@@ -134,9 +133,8 @@ row_14_faults_and_pins() {
 	wait_op again
 	op_was_prompt again
 	# On the pages that are pinned.
-	run_bg second pinfs dma --engine "$engine" --length 64K \
+	waiting_dma second --engine "$engine" --length 64K \
 		from-device "$SLOWDEV" "$MNT/f"
-	await_waiting trace "$MNT/f"
 	is_running trunc || fail "the truncate is over: nothing is shown"
 	first_ends 14
 	wait_bg second
@@ -144,13 +142,6 @@ row_14_faults_and_pins() {
 	slowdev_ctl delay 0
 	rm "$MNT/f"
 	nothing_held
-}
-
-# with_trace FUNCTION - with the events in trace.log
-with_trace() {
-	trace_start trace --json
-	"$1"
-	trace_stop trace
 }
 
 # --- run -----------------------------------------------------------------------------
@@ -161,8 +152,8 @@ slowdev_start --size 4M
 for engine in io_uring aio; do
 	row_12_streams 4
 	row_12_streams 1
-	with_trace row_13_a_second_pin
-	with_trace row_14_faults_and_pins
+	row_13_a_second_pin
+	row_14_faults_and_pins
 done
 umount_pool
 fsck_clean

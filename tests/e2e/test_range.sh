@@ -159,11 +159,8 @@ order_is_kept() {
 	pinned_file o
 	start_op first punch "$MNT/o" 64K 4K
 	await_break first
-	trace_start trace --json
-	run_bg later pinfs dma --length 4K --engine "$engine" \
+	waiting_dma later --length 4K --engine "$engine" \
 		from-device /dev/zero "$MNT/o"
-	await_waiting trace "$MNT/o"
-	trace_stop trace
 	expect_status 1 pinfs dma --nowait --length 4K from-device /dev/zero \
 		"$MNT/o"
 	# That is an ioctl, which the kernel's lock on the inode does not hold up;

@@ -7,6 +7,8 @@
 
 ENGINES="io_uring aio"
 LATENCY_MS=$((E2E_SLACK_MS * 3 / 4))
+# How soon after the DMA a change that waited has to be done.
+AT_ONCE_MS=$((E2E_SLACK_MS / 4))
 
 # --- truncate while a DMA runs (L1, L3, L6, L8, L9) -----------------------------
 
@@ -74,17 +76,20 @@ listings() {
 
 # meanwhile - what goes on as ever: f is read, other files are made
 meanwhile() {
-	local took
+	local took try
 
 	has_pattern "$MNT/f" 0 1M 1G
 	has_pattern "$MNT/f" 3M 1M 1027M
 	part "$MNT/f" 1M 2M >"$WORK/part"
 	expect_equal 2097152 "$(stat -c %s "$WORK/part")" "bytes read"
-	took=$(make_and_read "$MNT/during")
-	is_running trunc || fail "the truncate is over: nothing is shown"
-	[ "$took" -le $((3 * usual + E2E_SLACK_MS)) ] ||
-		fail "200 files took $took ms, and without a DMA $usual ms"
-	rm -r "$MNT/during"
+	# The processors may be others' for a while.
+	for try in 1 2 3; do
+		took=$(make_and_read "$MNT/during")
+		rm -r "$MNT/during"
+		is_running trunc || fail "the truncate is over: nothing is shown"
+		[ "$took" -gt $((3 * usual + 500)) ] || return 0
+	done
+	fail "200 files took $took ms at try $try, and without a DMA $usual ms"
 }
 
 truncate_waits() {
@@ -107,6 +112,8 @@ truncate_waits() {
 	fi
 	wait_op trunc
 	op_waited trunc "$end"
+	[ $(($(op_said trunc 2) - end)) -le $AT_ONCE_MS ] ||
+		fail "done only $(($(op_said trunc 2) - end)) ms after the DMA"
 	expect_equal 0 "$(stat -c %s "$MNT/f")" "the size"
 	expect_json 'length == 0' pinfs map --json "$MNT/f"
 	free=$((free + 4194304))
@@ -278,7 +285,7 @@ out_of_time() {
 	op_was_prompt late
 	unchanged late
 	await_log "truncate of inode [0-9]+ \(/late\) by pid $(pid_of late) .*\
-EBUSY after [0-9.]+ s; held by pin set [0-9]+ of pid $(pid_of dma-late) \(pinfs\)"
+EBUSY after (0\.[5-9]|[1-9][0-9.]*) s; held by pin set [0-9]+ of pid $(pid_of dma-late) \(pinfs\)"
 	expect_json '.timed_out == 1' pinfs stats --json "$MNT"
 	release_dma dma-late
 	now_op 0 truncate "$MNT/late" 0
@@ -334,11 +341,8 @@ refused_dma() {
 	await_break trunc
 	expect_error 'pinfs breaks' pinfs dma --nowait --length 4K \
 		from-device /dev/zero "$MNT/busy"
-	trace_start trace --json
-	run_bg behind pinfs dma --json --length 4K from-device /dev/zero \
+	waiting_dma behind --json --length 4K from-device /dev/zero \
 		"$MNT/busy"
-	await_waiting trace "$MNT/busy"
-	trace_stop trace
 	expect pinfs dma --nowait --length 4K from-device /dev/zero \
 		"$MNT/other"
 	release_dma dma

@@ -56,6 +56,15 @@ void jrig_open(struct jrig *r)
 	jrig_open_journal(r);
 }
 
+void jrig_make_file(struct jrig *r, uint64_t size, unsigned int flags)
+{
+	jrig_make(r, SCRATCH_MEMORY, size);
+	ck_assert_int_eq(jrig_close(r), 0);
+	r->as_file = true;
+	r->flags = flags;
+	jrig_open(r);
+}
+
 void jrig_open_space(struct jrig *r)
 {
 	ck_assert_int_eq(space_open(r->j, &r->sp), 0);

@@ -25,6 +25,9 @@ struct jrig {
 /* jrig_make - a new pool with an empty file system, opened */
 void jrig_make(struct jrig *r, enum scratch_kind kind, uint64_t size);
 
+/* jrig_make_file - the same, of memory that counts as a file on a disk */
+void jrig_make_file(struct jrig *r, uint64_t size, unsigned int flags);
+
 /* jrig_at - for a pool that is there already, not opened */
 void jrig_at(struct jrig *r, const char *path);
 

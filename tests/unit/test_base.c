@@ -282,6 +282,17 @@ static void alarm_set(struct alarm *a, uint64_t due_ns)
 	ck_assert_int_eq(timer_set(a->ts, &a->timer, due_ns), 0);
 }
 
+/* alarm_hold - it is due now, and rings on return, until hold is passed */
+static void alarm_hold(struct alarm *a, struct gate *hold, struct gate *held)
+{
+	gate_init(hold);
+	gate_init(held);
+	a->hold = hold;
+	a->held = held;
+	alarm_set(a, now_ns());
+	gate_await(held, 1);
+}
+
 START_TEST(timers_ring_in_order)
 {
 	static struct alarm a[ALARMS];
@@ -292,15 +303,10 @@ START_TEST(timers_ring_in_order)
 	struct alarm first;
 
 	gate_init(&rang);
-	gate_init(&hold);
-	gate_init(&held);
 	gate_init(&first_rang);
 	/* None of them rings until all have been set. */
 	alarm_init(&first, ts, &first_rang);
-	first.hold = &hold;
-	first.held = &held;
-	alarm_set(&first, start);
-	gate_await(&held, 1);
+	alarm_hold(&first, &hold, &held);
 	for (unsigned int i = 0; i < ALARMS; i++) {
 		alarm_init(&a[i], ts, &rang);
 		alarm_set(&a[i], start + 1000 * NSEC_PER_SEC);
@@ -371,14 +377,9 @@ START_TEST(cancel_waits_for_what_runs)
 	struct alarm a;
 
 	gate_init(&rang);
-	gate_init(&hold);
-	gate_init(&held);
 	alarm_init(&a, ts, &rang);
-	a.hold = &hold;
-	a.held = &held;
 	a.again = 3; /* and set again meanwhile: cancelled all the same */
-	alarm_set(&a, now_ns());
-	gate_await(&held, 1);
+	alarm_hold(&a, &hold, &held);
 	ck_assert_uint_eq(gate_count(&rang), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, release, &hold), 0);
 	timer_cancel(ts, &a.timer);

@@ -22,21 +22,6 @@ static void make(enum scratch_kind kind)
 	jrig_make(&r, kind, JRIG_SMALL);
 }
 
-static void make_file_with(unsigned int flags)
-{
-	make(SCRATCH_MEMORY);
-	ck_assert_int_eq(jrig_close(&r), 0);
-	r.as_file = true;
-	r.flags = flags;
-	jrig_open(&r);
-}
-
-/* make_file - memory that counts as a file on a disk */
-static void make_file(void)
-{
-	make_file_with(0);
-}
-
 static void write_all(unsigned int from, unsigned int to)
 {
 	for (unsigned int i = from; i < to; i++)
@@ -148,7 +133,7 @@ START_TEST(power_cut_leaves_the_sealed_prefix)
 {
 	uint64_t first, sealed, last;
 
-	make_file();
+	jrig_make_file(&r, JRIG_SMALL, 0);
 	/* Line i takes i, i + 64, ...; record numbers go along. */
 	first = le64_to_cpu(jrig_state(&r)->checkpoint_seq);
 	write_all(1, 100);
@@ -193,7 +178,8 @@ START_TEST(numbers_skip_what_may_lie_behind_a_gap)
 	struct pinfs_jrec *rec;
 
 	for (unsigned int hole = 1; hole < 8; hole++) {
-		make_file_with(JOURNAL_NO_THREAD); /* nothing is sealed */
+		/* Nothing is sealed. */
+		jrig_make_file(&r, JRIG_SMALL, JOURNAL_NO_THREAD);
 		first = le64_to_cpu(jrig_state(&r)->checkpoint_seq);
 		write_all(1, 20);
 		jrig_crash(&r);
@@ -222,7 +208,7 @@ END_TEST
 /* A kernel that does not say which one it is may be any. */
 START_TEST(unknown_boot_is_another_one)
 {
-	make_file();
+	jrig_make_file(&r, JRIG_SMALL, 0);
 	ck_assert_int_eq(jrig_close(&r), 0);
 	memset(r.boot, 0, sizeof(r.boot));
 	jrig_open(&r);
@@ -365,7 +351,7 @@ START_TEST(replay_spares_what_was_freed)
 	struct tx *tx;
 
 	if (_i == 1)
-		make_file();
+		jrig_make_file(&r, JRIG_SMALL, 0);
 	else
 		make(SCRATCH_MEMORY);
 	blk = jrig_block(&r, 9);
@@ -479,7 +465,7 @@ START_TEST(room_comes_with_the_state_only)
 	struct persist_ops ops = persist_file;
 	uint32_t used = 0, after = 0;
 
-	make_file();
+	jrig_make_file(&r, JRIG_SMALL, 0);
 	write_all(1, 30);
 	ck_assert_int_eq(journal_bring_home(r.j), 0);
 	ops.sync = failing_sync;
@@ -776,7 +762,7 @@ START_TEST(recovery_can_be_killed)
 	int64_t free_blocks;
 
 	if (_i)
-		make_file();
+		jrig_make_file(&r, JRIG_SMALL, 0);
 	else
 		make(SCRATCH_MEMORY);
 	free_blocks = jrig_free_blocks(&r);

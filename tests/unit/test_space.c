@@ -27,20 +27,10 @@ static void make(enum scratch_kind kind, uint64_t size)
 	jrig_open_space(&r);
 }
 
-static void make_file_with(uint64_t size, unsigned int flags)
+static void make_file(uint64_t size, unsigned int flags)
 {
-	jrig_make(&r, SCRATCH_MEMORY, size);
-	ck_assert_int_eq(jrig_close(&r), 0);
-	r.as_file = true;
-	r.flags = flags;
-	jrig_open(&r);
+	jrig_make_file(&r, size, flags);
 	jrig_open_space(&r);
-}
-
-/* make_file - memory that counts as a file on a disk */
-static void make_file(uint64_t size)
-{
-	make_file_with(size, 0);
 }
 
 static void finish(void)
@@ -248,7 +238,7 @@ START_TEST(frees_are_pending_until_home)
 	uint64_t before;
 
 	/* A round of the checkpointer's is ours to make. */
-	make_file_with(JRIG_SMALL, JOURNAL_NO_THREAD);
+	make_file(JRIG_SMALL, JOURNAL_NO_THREAD);
 	before = space_available(r.sp);
 	ck_assert_int_eq(take(0, 100, 0, &run), 0);
 	ck_assert_int_eq(checkpoint_round(r.j), 0);
@@ -282,7 +272,7 @@ START_TEST(free_asks_whether_in_use)
 	struct tx *tx;
 
 	if (_i)
-		make_file(JRIG_SMALL);
+		make_file(JRIG_SMALL, 0);
 	else
 		make(SCRATCH_MEMORY, JRIG_SMALL);
 	total = le64_to_cpu(r.sb.total_blocks);
@@ -680,7 +670,7 @@ START_TEST(nobody_shares_a_block)
 	uint64_t nospace = 0;
 
 	if (_i & 1)
-		make_file(JRIG_SMALL);
+		make_file(JRIG_SMALL, 0);
 	else
 		make(SCRATCH_MEMORY, JRIG_SMALL);
 	owner = calloc(4096, 1);
